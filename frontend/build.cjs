@@ -1,0 +1,45 @@
+"use strict";
+
+/**
+ * Bundles the page: `src/main.js` and `src/styles/main.css` become `dist/main.js` and `dist/main.css`, each with a source
+ * map. The names never change; Django's static file storage adds the hashes.
+ *
+ * `node build.cjs` builds once, minified. `node build.cjs --watch` builds readable code again after every change, until
+ * it is stopped.
+ */
+
+const path = require("node:path");
+const esbuild = require("esbuild");
+
+const watch = process.argv.includes("--watch");
+
+/** @type {esbuild.BuildOptions} */
+const options = {
+  absWorkingDir: __dirname,
+  entryPoints: [
+    { in: "src/main.js", out: "main" },
+    { in: "src/styles/main.css", out: "main" },
+  ],
+  outdir: "dist",
+  bundle: true,
+  minify: !watch,
+  sourcemap: true,
+  format: "iife",
+  platform: "browser",
+  target: "es2022",
+  logLevel: "info",
+  // `require` would pick the package's CommonJS build, from which nothing can be dropped that is not used.
+  alias: { "@bufbuild/protobuf": path.join(__dirname, "node_modules/@bufbuild/protobuf/dist/esm") },
+};
+
+async function main() {
+  if (watch) {
+    const context = await esbuild.context(options);
+    await context.watch();
+  } else {
+    await esbuild.build(options);
+  }
+}
+
+// esbuild has already reported what is wrong with the sources.
+main().catch(() => process.exit(1));
