@@ -51,7 +51,7 @@ def generate(python_out: Path, js_out: Path) -> None:
             "--es_opt=target=js+dts,js_import_style=legacy_commonjs,import_extension=js",
             f"--plugin=protoc-gen-grpc-web={GRPC_WEB_PLUGIN}",
             f"--grpc-web_out={js_out}",
-            "--grpc-web_opt=target=js+dts",
+            "--grpc-web_opt=target=js+dts,js_import_style=legacy_commonjs,import_extension=js",
             *files,
         ]
     )
