@@ -1,0 +1,1 @@
+"""Settings: `base` is common, `local` runs on a developer's machine, `test` under pytest, `prod` in the world."""

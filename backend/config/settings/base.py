@@ -1,0 +1,128 @@
+"""Settings that hold everywhere. What differs by place comes from the environment or from the other modules here.
+
+Environment read here:
+    DJANGO_SQLITE_PATH  file of the SQLite database (default: db.sqlite3 in the backend folder)
+    DJANGO_LOG_LEVEL    lowest level that is logged (default: INFO)
+"""
+
+import os
+from pathlib import Path
+
+from csp.constants import NONE, SELF
+
+BACKEND_DIR = Path(__file__).resolve().parent.parent.parent
+FRONTEND_DIR = BACKEND_DIR.parent / "frontend"
+
+DEBUG = False
+
+# Whether `manage.py seed` may write its demo users, whose passwords everybody knows.
+DEMO_DATA = False
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "csp",
+    "grpc_bridge",
+    "services.echo",
+    "services.users",
+    "pages",
+]
+
+MIDDLEWARE = [
+    # First, so that a load balancer's probe meets no redirect, no host check, no session and no database.
+    "pages.middleware.health_check",
+    "django.middleware.security.SecurityMiddleware",
+    "pages.middleware.StaticFilesMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": os.environ.get("DJANGO_SQLITE_PATH", str(BACKEND_DIR / "db.sqlite3")),
+        "OPTIONS": {
+            # Readers do not wait for the writer, and a transaction that will write takes its lock at once instead of
+            # failing half-way.
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 5,
+        },
+    },
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTH_USER_MODEL = "users.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+STATIC_URL = "/static/"
+STATIC_ROOT: str | None = str(BACKEND_DIR / "staticfiles")
+STATICFILES_DIRS = [FRONTEND_DIR / "dist"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+# Cross-origin pages have no business with these files; whitenoise would allow all of them.
+WHITENOISE_ALLOW_ALL_ORIGINS = False
+
+# Nothing is allowed but what the pages and the admin use, all of it from this origin. `data:` images are the icons in
+# the style sheets.
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "base-uri": [NONE],
+        "connect-src": [SELF],
+        "font-src": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "img-src": [SELF, "data:"],
+        "manifest-src": [SELF],
+        "script-src": [SELF],
+        "style-src": [SELF],
+    },
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": os.environ.get("DJANGO_LOG_LEVEL", "INFO")},
+    # Django's own handlers would print a second time, or send mail.
+    "loggers": {"django": {"handlers": [], "level": "INFO"}},
+}
