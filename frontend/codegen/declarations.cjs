@@ -10,7 +10,7 @@
  * @typedef {import("./methods.cjs").Client} Client
  */
 
-const { callableMethods, clientsOf, generateFiles, printLeftOut } = require("./methods.cjs");
+const { callableMethods, clientsOf, generateFiles, methodName, printLeftOut } = require("./methods.cjs");
 
 const CONSTRUCTOR_COMMENT = `@param hostname Origin of the server, such as "https://api.example.com". "" is the page's own origin.
 @param credentials Not used. It is here because the official signature has it; see \`options.withCredentials\`.
@@ -69,7 +69,7 @@ function printMethod(f, method, client) {
   const promised = client.promises && method.methodKind === "unary";
   const called = !client.promises && method.methodKind === "unary";
   f.print(f.jsDoc(method, "  "));
-  f.print("  ", method.localName, "(");
+  f.print("  ", methodName(method), "(");
   f.print("    request: ", init, "<typeof ", f.importSchema(method.input, true), ">,");
   if (called) {
     const error = f.import("RpcError", "grpc-web", true);

@@ -14,7 +14,7 @@
  * @typedef {import("./methods.cjs").Client} Client
  */
 
-const { callableMethods, clientsOf, generateFiles, printLeftOut } = require("./methods.cjs");
+const { callableMethods, clientsOf, generateFiles, methodName, printLeftOut } = require("./methods.cjs");
 
 /** Used by every streaming method of a generated file. The runtime knows signals for promises only. */
 const OPEN_STREAM = `
@@ -89,9 +89,6 @@ function printMethodDescriptor(f, method) {
 }
 
 /**
- * `client_` and `hostname_` carry the official generator's names, because browser extensions for gRPC-Web reach for
- * them. No method can have these names: those that come from a .proto file never end with an underscore.
- *
  * @param {GeneratedFile} f
  * @param {DescService} service
  * @param {Client} client
@@ -125,15 +122,15 @@ function printMethod(f, method, client) {
   const call = [...url, ", ", ...message, ", metadata || {}, ", descriptorName(method)];
   f.print(f.jsDoc(method, "  "));
   if (method.methodKind === "server_streaming") {
-    f.print("  ", method.localName, "(request, metadata, options) {");
+    f.print("  ", methodName(method), "(request, metadata, options) {");
     f.print("    return openStream(options && options.signal, () =>");
     f.print("      this.client_.serverStreaming(", ...call, "),");
     f.print("    );");
   } else if (client.promises) {
-    f.print("  ", method.localName, "(request, metadata, options) {");
+    f.print("  ", methodName(method), "(request, metadata, options) {");
     f.print("    return this.client_.unaryCall(", ...call, ", options);");
   } else {
-    f.print("  ", method.localName, "(request, metadata, callback) {");
+    f.print("  ", methodName(method), "(request, metadata, callback) {");
     f.print("    return this.client_.rpcCall(", ...call, ", callback);");
   }
   f.print("  }");

@@ -36,6 +36,22 @@ function clientsOf(service) {
 }
 
 /**
+ * Method names that a client needs for itself. Its two fields carry the official generator's names, because browser
+ * extensions for gRPC-Web reach for them. An object with a method `then` is taken for a promise by `await`.
+ */
+const RESERVED_NAMES = new Set(["client_", "hostname_", "then"]);
+
+/**
+ * The name of a method in JavaScript: the one that protobuf-es gives it, or with a "$" where the client needs that name.
+ *
+ * @param {DescMethod} method
+ * @returns {string}
+ */
+function methodName(method) {
+  return RESERVED_NAMES.has(method.localName) ? `${method.localName}$` : method.localName;
+}
+
+/**
  * The methods that a browser can call: unary and server streaming.
  *
  * @param {DescService} service
@@ -76,4 +92,4 @@ function generateFiles(schema, extension, printFile) {
   }
 }
 
-module.exports = { callableMethods, clientsOf, generateFiles, printLeftOut };
+module.exports = { callableMethods, clientsOf, generateFiles, methodName, printLeftOut };
