@@ -41,5 +41,10 @@ async function main() {
   }
 }
 
-// esbuild has already reported what is wrong with the sources.
-main().catch(() => process.exit(1));
+main().catch((error) => {
+  const reportedByEsbuild = Array.isArray(error.errors);
+  if (!reportedByEsbuild) {
+    console.error(error);
+  }
+  process.exitCode = 1;
+});
