@@ -1,0 +1,37 @@
+"""gRPC for the browser in a Django process: unmodified grpcio servicers, served next to ordinary views.
+
+    # config/asgi.py, config/wsgi.py
+    application = grpc_bridge.asgi(get_asgi_application())
+    application = grpc_bridge.wsgi(get_wsgi_application())
+
+    # <app>/rpc.py of any installed app
+    def register(server):
+        add_EchoServiceServicer_to_server(EchoServicer(), server)
+
+These two functions are the public surface; everything else may change.
+"""
+
+from __future__ import annotations
+
+from grpc_bridge.conf import load_settings
+from grpc_bridge.registry import discovered_registry
+from grpc_bridge.transports.asgi import Application as AsgiApplication
+from grpc_bridge.transports.asgi import AsgiBridge
+from grpc_bridge.transports.wsgi import Application as WsgiApplication
+from grpc_bridge.transports.wsgi import WsgiBridge
+
+__all__ = ["asgi", "wsgi"]
+
+
+def asgi(application: AsgiApplication) -> AsgiApplication:
+    """Wraps Django's ASGI application. RPCs are answered, everything else is passed on untouched.
+
+    Imports the `rpc` module of every installed app, so Django must be set up: wrap what `get_asgi_application()` gives.
+    Raises `ImproperlyConfigured` for wrong settings and for methods that are registered twice.
+    """
+    return AsgiBridge(application, discovered_registry(), load_settings())
+
+
+def wsgi(application: WsgiApplication) -> WsgiApplication:
+    """Wraps Django's WSGI application, as `asgi` does for ASGI."""
+    return WsgiBridge(application, discovered_registry(), load_settings())

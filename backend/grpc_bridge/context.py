@@ -1,0 +1,333 @@
+"""The `context` of a handler: everything of grpcio's `ServicerContext`, for sync and for async servicers.
+
+`CallContext` is the state of one call and what both kinds share. It knows no transport: where metadata and peer come
+from is the business of the `CallSource` that the transport hands in, and nothing is decoded before it is asked for.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any, NoReturn, Protocol
+
+import grpc
+
+from grpc_bridge.errors import GRPC_CODES, GRPCIO_CODES, AbortError, status_of
+from grpc_bridge.protocol.metadata import Metadata, Metadatum, encode_metadata
+from grpc_bridge.protocol.status import StatusCode, StatusError
+
+logger = logging.getLogger("grpc_bridge")
+
+# Guards the callbacks of all calls. It is held for a list operation only, so one for the process will do.
+_callbacks_lock = threading.Lock()
+
+
+class CallSource(Protocol):
+    """What a context asks the transport's request for."""
+
+    def metadata(self) -> tuple[Metadatum, ...]:
+        """Gives the invocation metadata. Raises `StatusError` when it cannot be decoded."""
+
+    def peer(self) -> str:
+        """Gives the caller's address as grpcio writes it, such as `ipv4:127.0.0.1:50000`."""
+
+
+class CallContext:
+    """The state of one call. A call is over once: by its handler's end, or before by `terminate`."""
+
+    aborted = False
+    _active = True
+    _early_end: StatusError | None = None
+    _code: StatusCode | None = None
+    _details: str | None = None
+    _given_initial: Metadata = ()
+    _given_trailing: Metadata | None = None
+    _initial_pairs: tuple[tuple[str, str], ...] = ()
+    _trailing_pairs: tuple[tuple[str, str], ...] = ()
+    _initial_sent = False
+    _call_id = ""
+    _callbacks: list[Callable[[], Any]] | None = None
+
+    on_terminate: Callable[[], Any] | None = None
+    """Set by whoever runs the handler: called once, from any thread, when the call ends before its handler."""
+
+    def __init__(self, path: str, source: CallSource, deadline: float | None = None) -> None:
+        self.path = path
+        self.deadline = deadline
+        self._source = source
+
+    # What a handler reads.
+
+    @property
+    def call_id(self) -> str:
+        """A random id of this call, the same in the log and in what the caller is told."""
+        if not self._call_id:
+            self._call_id = uuid.uuid4().hex
+        return self._call_id
+
+    def invocation_metadata(self) -> tuple[Metadatum, ...]:
+        """Gives the caller's metadata, decoded now. Raises `StatusError` INTERNAL when it cannot be."""
+        return self._source.metadata()
+
+    def peer(self) -> str:
+        """Gives the caller's address."""
+        return self._source.peer()
+
+    def peer_identities(self) -> Iterable[bytes] | None:
+        """Gives None: TLS ends before the bridge, so no caller has proven an identity to it."""
+        return None
+
+    def peer_identity_key(self) -> str | None:
+        """Gives None, as `peer_identities` does."""
+        return None
+
+    def auth_context(self) -> Mapping[str, Sequence[bytes]]:
+        """Gives an empty mapping, as `peer_identities` gives None."""
+        return {}
+
+    # What a handler sets.
+
+    def set_code(self, code: grpc.StatusCode) -> None:
+        """Sets the code of the status that the call ends with when the handler returns."""
+        self._code = _code_of(code)
+
+    def set_details(self, details: str) -> None:
+        """Sets the message of the status that the call ends with when the handler returns."""
+        self._details = details
+
+    def set_trailing_metadata(self, trailing_metadata: Metadata) -> None:
+        """Sets the metadata that travels with the status. Raises `ValueError` for what may not travel."""
+        self._trailing_pairs = encode_metadata(trailing_metadata)
+        self._given_trailing = trailing_metadata
+
+    def set_compression(self, compression: grpc.Compression) -> None:
+        """Accepted and without effect: messages travel uncompressed, which every caller can read."""
+
+    def disable_next_message_compression(self) -> None:
+        """Accepted and without effect, as `set_compression`."""
+
+    def _set_initial_metadata(self, initial_metadata: Metadata) -> None:
+        if self._initial_sent:
+            raise ValueError("Initial metadata no longer allowed!")
+        self._initial_pairs = encode_metadata(initial_metadata)
+        self._initial_sent = True
+
+    def _set_abort(self, code: grpc.StatusCode, details: str, trailing_metadata: Metadata | None = None) -> None:
+        if trailing_metadata:
+            self.set_trailing_metadata(trailing_metadata)
+        self._code = _code_of(code)
+        self._details = details
+        if self._code is StatusCode.OK:  # an abort is no success; grpcio answers the same
+            logger.error("%s: abort() called with StatusCode.OK; the call ends with UNKNOWN", self.path)
+            self._code, self._details = StatusCode.UNKNOWN, ""
+        self.aborted = True
+
+    # What the bridge reads.
+
+    @property
+    def has_code(self) -> bool:
+        """Whether the handler has set a status other than OK."""
+        return bool(self._code)
+
+    @property
+    def status_code(self) -> StatusCode:
+        """The code that the handler has set, OK if none."""
+        return StatusCode.OK if self._code is None else self._code
+
+    @property
+    def status_message(self) -> str:
+        """The message that the handler has set, empty if none."""
+        return self._details or ""
+
+    @property
+    def plain(self) -> bool:
+        """Whether nothing was set: status OK, no message, no metadata. Then a prepared answer serves."""
+        return not (self._code or self._details or self._trailing_pairs or self._initial_pairs or self._early_end)
+
+    def status(self) -> tuple[StatusCode, str]:
+        """Gives the code and the message that the call ends with."""
+        if self._early_end is not None:
+            return self._early_end.code, self._early_end.message
+        return self.status_code, self.status_message
+
+    @property
+    def ended_early(self) -> bool:
+        """Whether the call ended before its handler."""
+        return self._early_end is not None
+
+    @property
+    def initial_pairs(self) -> tuple[tuple[str, str], ...]:
+        """The initial metadata as header pairs. Asking for it means that it is sent now."""
+        self._initial_sent = True
+        return self._initial_pairs
+
+    @property
+    def trailing_pairs(self) -> tuple[tuple[str, str], ...]:
+        """The trailing metadata as header pairs."""
+        return self._trailing_pairs
+
+    @property
+    def active(self) -> bool:
+        """Whether the call has not ended."""
+        return self._active
+
+    # How a call ends.
+
+    def fail(self, error: Exception) -> None:
+        """Takes the status of a call whose handler raised `error`."""
+        self._code, self._details = status_of(error, self)
+
+    def reject(self, error: StatusError) -> bool:
+        """Ends the call before its handler because of what the caller sent. Gives False if it was over already."""
+        with _callbacks_lock:
+            if not self._active:
+                return False
+            self._active = False
+            self._early_end = error
+        self._run_callbacks()
+        return True
+
+    def terminate(self, code: StatusCode, message: str) -> None:
+        """Ends the call from outside its handler, by deadline or disconnect, and stops the handler if that can be."""
+        if self.reject(StatusError(code, message)) and self.on_terminate is not None:
+            self.on_terminate()
+
+    def expire(self) -> None:
+        """Ends the call because its deadline has passed."""
+        self.terminate(StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded")
+
+    def disconnect(self) -> None:
+        """Ends the call because its caller has gone."""
+        self.terminate(StatusCode.CANCELLED, "The caller has disconnected")
+
+    def finish(self) -> None:
+        """Ends the call because its handler has ended."""
+        with _callbacks_lock:
+            self._active = False
+        if self._callbacks:
+            self._run_callbacks()
+
+    def _add_callback(self, callback: Callable[[], Any]) -> bool:
+        with _callbacks_lock:
+            if not self._active:
+                return False
+            if self._callbacks is None:
+                self._callbacks = []
+            self._callbacks.append(callback)
+            return True
+
+    def _run_callbacks(self) -> None:
+        with _callbacks_lock:
+            callbacks, self._callbacks = self._callbacks, None
+        for callback in callbacks or ():
+            try:
+                callback()
+            except Exception:
+                logger.exception("%s: a callback failed (call %s)", self.path, self.call_id)
+
+
+# Where the two classes below differ from the published types, they do what grpcio does when it runs.
+
+
+class SyncContext(CallContext, grpc.ServicerContext):  # type: ignore[misc]
+    """The context of a `def` handler; `grpc.ServicerContext` says what each method does."""
+
+    def is_active(self) -> bool:
+        return self._active
+
+    def time_remaining(self) -> float:
+        return float("inf") if self.deadline is None else max(self.deadline - time.monotonic(), 0.0)
+
+    def cancel(self) -> None:  # type: ignore[override]
+        self.terminate(StatusCode.CANCELLED, "Cancelled on the server side")
+
+    def add_callback(self, callback: Callable[[], Any]) -> bool:
+        return self._add_callback(callback)
+
+    def send_initial_metadata(self, initial_metadata: Metadata) -> None:
+        self._set_initial_metadata(initial_metadata)
+
+    def trailing_metadata(self) -> Metadata | None:  # type: ignore[override]
+        return self._given_trailing
+
+    def code(self) -> grpc.StatusCode | None:
+        return None if self._code is None else GRPCIO_CODES[self._code]
+
+    def details(self) -> bytes | None:
+        return None if self._details is None else self._details.encode()
+
+    def abort(self, code: grpc.StatusCode, details: str) -> NoReturn:
+        self._set_abort(code, details)
+        raise AbortError
+
+    def abort_with_status(self, status: grpc.Status) -> NoReturn:
+        self._set_abort(status.code, status.details, status.trailing_metadata)
+        raise AbortError
+
+
+class AsyncContext(CallContext, grpc.aio.ServicerContext[Any, Any]):  # type: ignore[misc]
+    """The context of an `async def` handler; `grpc.aio.ServicerContext` says what each method does.
+
+    `reader` and `writer` are set for methods that stream: they carry `read()` and `write()`.
+    """
+
+    reader: Callable[[], Awaitable[Any]] | None = None
+    writer: Callable[[Any], Awaitable[None]] | None = None
+
+    def time_remaining(self) -> float | None:  # type: ignore[override]
+        return None if self.deadline is None else max(self.deadline - time.monotonic(), 0.0)
+
+    def done(self) -> bool:
+        return not self._active
+
+    def cancelled(self) -> bool:
+        return self._early_end is not None
+
+    def add_done_callback(self, callback: Callable[[Any], None]) -> None:
+        if not self._add_callback(lambda: callback(self)):
+            callback(self)
+
+    async def send_initial_metadata(self, initial_metadata: Metadata) -> None:
+        self._set_initial_metadata(initial_metadata)
+
+    def trailing_metadata(self) -> Metadata:  # type: ignore[override]
+        return () if self._given_trailing is None else self._given_trailing
+
+    def code(self) -> grpc.StatusCode | None:  # type: ignore[override]
+        return None if self._code is None else GRPCIO_CODES[self._code]
+
+    def details(self) -> str:
+        return self._details or ""
+
+    async def abort(  # type: ignore[override]
+        self, code: grpc.StatusCode, details: str = "", trailing_metadata: Sequence[tuple[str, Any]] = ()
+    ) -> NoReturn:
+        self._set_abort(code, details, trailing_metadata)
+        raise grpc.aio.AbortError(f"{code} {details}")
+
+    async def abort_with_status(self, status: grpc.Status) -> NoReturn:
+        self._set_abort(status.code, status.details, status.trailing_metadata)
+        raise grpc.aio.AbortError(f"{status.code} {status.details}")
+
+    async def read(self) -> Any:
+        if self.reader is None:
+            raise grpc.aio.UsageError("read() is for methods whose requests stream")
+        return await self.reader()
+
+    async def write(self, message: Any) -> None:
+        if self.writer is None:
+            raise grpc.aio.UsageError("write() is for methods whose responses stream")
+        await self.writer(message)
+
+
+def _code_of(code: object) -> StatusCode:
+    """Takes grpcio's codes and their numbers; anything else is UNKNOWN, as in grpcio."""
+    if isinstance(code, grpc.StatusCode):
+        return GRPC_CODES[code]
+    try:
+        return StatusCode(code)  # type: ignore[arg-type]
+    except ValueError:
+        return StatusCode.UNKNOWN

@@ -1,0 +1,64 @@
+"""From exceptions to statuses: what a caller is told when a handler raises, and what the log is told.
+
+exception raised by a handler            status
+-----------------------------            ------
+any, after context.abort(...)            the one given to abort
+any, after context.set_code(...)         the one that was set, as in grpcio
+StatusError                              its own (raised by the protocol core)
+an entry of EXCEPTION_CODES              its code; the exception's text is for the log only
+any other                                UNKNOWN, a generic message and a call id; the log has the traceback
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import grpc
+from django.core.exceptions import ObjectDoesNotExist, PermissionDenied, SuspiciousOperation, ValidationError
+from django.http import Http404
+
+from grpc_bridge.protocol.status import StatusCode, StatusError
+
+if TYPE_CHECKING:
+    from grpc_bridge.context import CallContext
+
+logger = logging.getLogger("grpc_bridge")
+
+
+class AbortError(Exception):
+    """Ends a sync handler after `context.abort()`. The status is in the context already."""
+
+
+GRPC_CODES: dict[grpc.StatusCode, StatusCode] = {code: StatusCode(code.value[0]) for code in grpc.StatusCode}
+"""grpcio's status codes as the protocol core's."""
+
+GRPCIO_CODES: dict[StatusCode, grpc.StatusCode] = {code: grpcio for grpcio, code in GRPC_CODES.items()}
+"""The protocol core's status codes as grpcio's."""
+
+EXCEPTION_CODES: dict[type[Exception], tuple[StatusCode, str]] = {
+    PermissionDenied: (StatusCode.PERMISSION_DENIED, "Permission denied"),
+    ObjectDoesNotExist: (StatusCode.NOT_FOUND, "Not found"),
+    Http404: (StatusCode.NOT_FOUND, "Not found"),
+    ValidationError: (StatusCode.INVALID_ARGUMENT, "Invalid argument"),
+    SuspiciousOperation: (StatusCode.INVALID_ARGUMENT, "Invalid argument"),
+    NotImplementedError: (StatusCode.UNIMPLEMENTED, "Method not implemented!"),
+}
+"""Django's exceptions with the meaning that Django gives them in a view, and Python's own for a missing method."""
+
+
+def status_of(error: Exception, context: CallContext) -> tuple[StatusCode, str]:
+    """Gives the status of a call whose handler raised `error`. Logs what the caller is not told."""
+    if isinstance(error, StatusError):
+        return (context.status_code if context.has_code else error.code), context.status_message or error.message
+    if context.aborted:
+        return context.status_code, context.status_message
+    if context.has_code:
+        logger.info("%s raised after setting a status (call %s)", context.path, context.call_id, exc_info=error)
+        return context.status_code, context.status_message
+    for kind, (code, message) in EXCEPTION_CODES.items():
+        if isinstance(error, kind):
+            logger.info("%s ended with %s (call %s)", context.path, code.name, context.call_id, exc_info=error)
+            return code, context.status_message or message
+    logger.error("%s failed (call %s)", context.path, context.call_id, exc_info=error)
+    return StatusCode.UNKNOWN, f"Exception calling application (call {context.call_id})"

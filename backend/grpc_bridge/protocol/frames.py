@@ -1,0 +1,87 @@
+"""Length-prefixed frames: one byte of flags, four bytes of length (big-endian), the payload.
+
+Rules: grpc/grpc doc/PROTOCOL-HTTP2.md, "Length-Prefixed-Message"; grpc/grpc doc/PROTOCOL-WEB.md for the trailer flag.
+All frames are split by `split_frames`; nothing else in the bridge reads a frame header.
+"""
+
+from __future__ import annotations
+
+import struct
+
+from grpc_bridge.protocol.status import StatusCode, StatusError
+
+HEADER = struct.Struct(">BI")
+HEADER_BYTES = HEADER.size
+
+FLAG_COMPRESSED = 0x01
+FLAG_TRAILERS = 0x80
+
+
+def encode_frame(payload: bytes, flags: int = 0) -> bytes:
+    """Gives the frame of one payload."""
+    return HEADER.pack(flags, len(payload)) + payload
+
+
+def split_frames(data: bytes | bytearray, max_message_bytes: int) -> tuple[list[bytes], int, int]:
+    """Gives the payloads of the whole message frames at the start of `data`, the number of bytes that they took, and
+    the number of bytes from there that the next frame needs before another call can find it whole.
+
+    A frame is refused on its header alone, before its payload is waited for. Raises `StatusError`: RESOURCE_EXHAUSTED
+    for a length above `max_message_bytes`, INTERNAL for flags that a request message cannot have.
+    """
+    messages: list[bytes] = []
+    start = 0
+    available = len(data)
+    source = data if isinstance(data, bytes) else memoryview(data)  # either way a slice is copied once
+    while available - start >= HEADER_BYTES:
+        flags, length = HEADER.unpack_from(data, start)
+        if flags:
+            raise StatusError(StatusCode.INTERNAL, _refused_flags(flags))
+        if length > max_message_bytes:
+            raise StatusError(
+                StatusCode.RESOURCE_EXHAUSTED,
+                f"Received message larger than max ({length} vs. {max_message_bytes})",
+            )
+        end = start + HEADER_BYTES + length
+        if end > available:
+            return messages, start, end - start
+        messages.append(bytes(source[start + HEADER_BYTES : end]))
+        start = end
+    return messages, start, HEADER_BYTES
+
+
+def _refused_flags(flags: int) -> str:
+    if flags == FLAG_COMPRESSED:
+        return "Compressed flag set in a frame, but the request has no grpc-encoding"
+    return f"Frame with flags {flags:#04x} is not a message"
+
+
+def truncated() -> StatusError:
+    """Gives the error of a body that ends inside a frame."""
+    return StatusError(StatusCode.INTERNAL, "Request body ends inside a frame")
+
+
+class FrameReader:
+    """Takes a body in chunks of any size and gives its messages as soon as each is whole.
+
+    Holds at most one incomplete frame, hence at most `max_message_bytes` and a header beyond the chunk just given.
+    """
+
+    def __init__(self, max_message_bytes: int) -> None:
+        self._max_message_bytes = max_message_bytes
+        self._buffer = bytearray()
+        self._needed = HEADER_BYTES
+
+    def receive_data(self, data: bytes) -> list[bytes]:
+        """Gives the messages that `data` completes. Raises `StatusError` as `split_frames` does."""
+        self._buffer += data
+        if len(self._buffer) < self._needed:
+            return []
+        messages, taken, self._needed = split_frames(self._buffer, self._max_message_bytes)
+        del self._buffer[:taken]
+        return messages
+
+    def end(self) -> None:
+        """The body has ended. Raises `StatusError` INTERNAL if it ended inside a frame."""
+        if self._buffer:
+            raise truncated()

@@ -1,0 +1,55 @@
+"""Text mode: the body is base64, in segments. Rules: grpc/grpc doc/PROTOCOL-WEB.md, "Text-encoded (response) streams".
+
+A segment is what one side flushed at a time; each is padded on its own, so padding may stand anywhere in a body, and
+HTTP may cut the body anywhere. A padded segment is a whole number of four-character groups, so groups stay aligned.
+"""
+
+from __future__ import annotations
+
+import binascii
+from base64 import b64encode
+
+from grpc_bridge.protocol.status import StatusCode, StatusError
+
+GROUP = 4
+
+encode_text = b64encode
+"""Gives one padded segment."""
+
+
+class TextDecoder:
+    """Decodes a text body in chunks of any size. Holds at most three characters between chunks."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def receive_data(self, data: bytes) -> bytes:
+        """Gives the bytes of all whole groups so far. Raises `StatusError` INTERNAL for what is not base64."""
+        if b"\n" in data or b"\r" in data:
+            data = data.replace(b"\r", b"").replace(b"\n", b"")
+        data = self._rest + data if self._rest else data
+        whole = len(data) - len(data) % GROUP
+        self._rest = data[whole:]
+        return decode_groups(data[:whole])
+
+    def end(self) -> None:
+        """The body has ended. Raises `StatusError` INTERNAL if it ended inside a group."""
+        if self._rest:
+            raise StatusError(StatusCode.INTERNAL, "Request body ends inside a base64 group")
+
+
+def decode_groups(data: bytes) -> bytes:
+    """Decodes whole groups, padded ones anywhere among them. Raises `StatusError` INTERNAL for what is not base64."""
+    decoded: list[bytes] = []
+    start = 0
+    try:
+        while (padding := data.find(b"=", start)) != -1:
+            end = (padding // GROUP + 1) * GROUP
+            decoded.append(binascii.a2b_base64(data[start:end], strict_mode=True))
+            start = end
+        if start == 0:
+            return binascii.a2b_base64(data, strict_mode=True)
+        decoded.append(binascii.a2b_base64(data[start:], strict_mode=True))
+    except binascii.Error:
+        raise StatusError(StatusCode.INTERNAL, "Request body is not base64") from None
+    return b"".join(decoded)

@@ -1,0 +1,45 @@
+"""The trailer frame, which ends every gRPC-Web answer. Rules: grpc/grpc doc/PROTOCOL-WEB.md, "HTTP/2 related behavior".
+
+The status always travels here and never in the response headers: browsers hide headers that CORS does not expose, and
+clients that find a status in both places report it twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from grpc_bridge.protocol.frames import FLAG_TRAILERS, encode_frame
+from grpc_bridge.protocol.status import StatusCode, StatusError, decode_message, encode_message
+
+
+def encode_trailers(code: int, message: str = "", metadata: Sequence[tuple[str, str]] = ()) -> bytes:
+    """Gives the trailer frame. `metadata` is what `encode_metadata` gave, so it cannot hold a line break."""
+    lines = [f"grpc-status: {int(code)}\r\n"]
+    if message:
+        lines.append(f"grpc-message: {encode_message(message)}\r\n")
+    lines.extend(f"{key}: {value}\r\n" for key, value in metadata)
+    return encode_frame("".join(lines).encode("ascii"), FLAG_TRAILERS)
+
+
+def decode_trailers(payload: bytes) -> tuple[StatusCode, str, list[tuple[str, str]]]:
+    """Reads a trailer frame's payload: the status code, its message, and the other entries as header pairs.
+
+    Takes what other servers write as well: upper case, no space after the colon. Raises `StatusError` INTERNAL when
+    there is no status that a client could act on.
+    """
+    code, message, metadata = None, "", []
+    for line in payload.decode("latin-1").split("\r\n"):
+        name, colon, value = line.partition(":")
+        key, value = name.strip().lower(), value.strip()
+        if not colon:
+            continue
+        if key == "grpc-status":
+            code = value
+        elif key == "grpc-message":
+            message = decode_message(value)
+        else:
+            metadata.append((key, value))
+    try:
+        return StatusCode(int(code or "")), message, metadata
+    except ValueError:
+        raise StatusError(StatusCode.INTERNAL, f"Trailers without a valid grpc-status: {code!r}") from None

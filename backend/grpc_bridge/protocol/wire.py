@@ -1,0 +1,111 @@
+"""The two gRPC-Web modes as one object each: how a request body is read and what the bytes of an answer are.
+
+A transport picks a wire once per call and from then on does not know which mode it carries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from grpc_bridge.protocol.frames import HEADER, FrameReader, encode_frame, split_frames, truncated
+from grpc_bridge.protocol.status import StatusCode
+from grpc_bridge.protocol.text import TextDecoder, encode_text
+from grpc_bridge.protocol.trailers import encode_trailers
+
+_OK_TRAILERS = encode_trailers(StatusCode.OK)
+
+
+class RequestReader:
+    """Takes the body of a binary request in chunks and gives its messages."""
+
+    def __init__(self, max_message_bytes: int) -> None:
+        self._frames = FrameReader(max_message_bytes)
+
+    def receive_data(self, data: bytes) -> list[bytes]:
+        """Gives the messages that `data` completes. Raises `StatusError` for bytes that cannot be a request."""
+        return self._frames.receive_data(data)
+
+    def end(self) -> None:
+        """The body has ended. Raises `StatusError` INTERNAL if it ended too early."""
+        self._frames.end()
+
+
+class TextRequestReader(RequestReader):
+    """Takes the body of a text request in chunks and gives its messages."""
+
+    def __init__(self, max_message_bytes: int) -> None:
+        super().__init__(max_message_bytes)
+        self._text = TextDecoder()
+
+    def receive_data(self, data: bytes) -> list[bytes]:
+        """Gives the messages that `data` completes. Raises `StatusError` for bytes that cannot be a request."""
+        return self._frames.receive_data(self._text.receive_data(data))
+
+    def end(self) -> None:
+        """The body has ended. Raises `StatusError` INTERNAL if it ended too early."""
+        self._text.end()
+        self._frames.end()
+
+
+class BinaryWire:
+    """`application/grpc-web+proto`: frames as they are."""
+
+    content_type = "application/grpc-web+proto"
+    reader: type[RequestReader] = RequestReader
+
+    def read_body(self, body: bytes, max_message_bytes: int) -> list[bytes]:
+        """Gives the messages of a body that is there as a whole. Raises `StatusError` as a reader does.
+
+        The same as a reader given all at once, without its copies: this is the way of nearly every unary call.
+        """
+        messages, taken, _ = split_frames(body, max_message_bytes)
+        if taken != len(body):
+            raise truncated()
+        return messages
+
+    def message(self, payload: bytes) -> bytes:
+        """Gives the bytes that carry one message of the answer."""
+        return encode_frame(payload)
+
+    def trailers(self, code: int, message: str = "", metadata: Sequence[tuple[str, str]] = ()) -> bytes:
+        """Gives the bytes that end the answer. `metadata` are pairs from `encode_metadata`."""
+        return encode_trailers(code, message, metadata)
+
+    def unary_ok(self, payload: bytes) -> bytes:
+        """Gives the bytes of a whole answer of one message with status OK and no trailing metadata."""
+        return HEADER.pack(0, len(payload)) + payload + _OK_TRAILERS
+
+
+class TextWire(BinaryWire):
+    """`application/grpc-web-text+proto`: each frame a base64 segment of its own.
+
+    Every segment ends on a group, so a client that decodes what has arrived never waits for the next message.
+    """
+
+    content_type = "application/grpc-web-text+proto"
+    reader: type[RequestReader] = TextRequestReader
+
+    def read_body(self, body: bytes, max_message_bytes: int) -> list[bytes]:
+        """Gives the messages of a body that is there as a whole. Raises `StatusError` as a reader does."""
+        text = TextDecoder()
+        binary = text.receive_data(body)
+        text.end()
+        return super().read_body(binary, max_message_bytes)
+
+    def message(self, payload: bytes) -> bytes:
+        """Gives the bytes that carry one message of the answer."""
+        return encode_text(encode_frame(payload))
+
+    def trailers(self, code: int, message: str = "", metadata: Sequence[tuple[str, str]] = ()) -> bytes:
+        """Gives the bytes that end the answer. `metadata` are pairs from `encode_metadata`."""
+        return encode_text(encode_trailers(code, message, metadata))
+
+    def unary_ok(self, payload: bytes) -> bytes:
+        """Gives the bytes of a whole answer of one message with status OK and no trailing metadata."""
+        return encode_text(encode_frame(payload)) + _OK_TRAILERS_TEXT
+
+
+_OK_TRAILERS_TEXT = encode_text(_OK_TRAILERS)
+
+BINARY = BinaryWire()
+TEXT = TextWire()

@@ -1,0 +1,116 @@
+"""Which methods there are. `Registry` takes what the generated `add_XServicer_to_server` functions give a server."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib import import_module
+from typing import Any
+
+import grpc
+from asgiref.sync import iscoroutinefunction
+from django.apps import apps
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import module_has_submodule
+
+
+class Method:
+    """One registered method, with all that can be known of it before the first call."""
+
+    __slots__ = (
+        "behavior", "deserialize", "is_async", "is_async_generator", "path", "request_streaming", "response_streaming",
+        "serialize",
+    )  # fmt: skip
+
+    def __init__(self, path: str, handler: grpc.RpcMethodHandler[Any, Any]) -> None:
+        self.path = path
+        self.request_streaming: bool = handler.request_streaming
+        self.response_streaming: bool = handler.response_streaming
+        self.deserialize: Callable[[bytes], Any] = handler.request_deserializer or _as_it_is
+        self.serialize: Callable[[Any], bytes] = handler.response_serializer or _as_it_is
+        self.behavior: Callable[[Any, Any], Any] = _behavior(handler)
+        self.is_async_generator = inspect.isasyncgenfunction(self.behavior)
+        self.is_async = self.is_async_generator or iscoroutinefunction(self.behavior)
+
+
+def _behavior(handler: grpc.RpcMethodHandler[Any, Any]) -> Callable[[Any, Any], Any]:
+    name = "_".join(
+        "stream" if streaming else "unary" for streaming in (handler.request_streaming, handler.response_streaming)
+    )
+    behavior: Callable[[Any, Any], Any] = getattr(handler, name)
+    return behavior
+
+
+def _as_it_is(message: Any) -> Any:
+    return message
+
+
+class Registry:
+    """The bridge's side of `add_XServicer_to_server`: it collects handlers as a `grpc.Server` does."""
+
+    def __init__(self) -> None:
+        self._methods: dict[str, Method] = {}
+        self._generic_handlers: list[grpc.GenericRpcHandler] = []
+
+    def add_registered_method_handlers(
+        self, service_name: str, method_handlers: Mapping[str, grpc.RpcMethodHandler[Any, Any]]
+    ) -> None:
+        """Takes the handlers of one service. Raises `ImproperlyConfigured` for a method that is registered already."""
+        for name, handler in method_handlers.items():
+            path = f"/{service_name}/{name}"
+            if path in self._methods:
+                raise ImproperlyConfigured(f"{path} is registered twice")
+            self._methods[path] = Method(path, handler)
+
+    def add_generic_rpc_handlers(self, generic_rpc_handlers: Sequence[grpc.GenericRpcHandler]) -> None:
+        """Takes handlers that decide themselves which methods they serve; asked for paths that are not registered."""
+        self._generic_handlers.extend(generic_rpc_handlers)
+
+    def find(self, path: str) -> Method | None:
+        """Gives the method of a path such as `/echo.v1.EchoService/Echo`, None if there is none."""
+        method = self._methods.get(path)
+        if method is None and path.count("/") == 2:
+            return self._find_generic(path)
+        return method
+
+    def _find_generic(self, path: str) -> Method | None:
+        details = _HandlerCallDetails(path)
+        for generic_handler in self._generic_handlers:
+            handler = generic_handler.service(details)
+            if handler is not None:
+                return Method(path, handler)
+        return None
+
+    def __iter__(self) -> Iterator[Method]:
+        return iter(self._methods.values())
+
+
+class _HandlerCallDetails(grpc.HandlerCallDetails):
+    """What a generic handler is asked with. Its answer may depend on the path only."""
+
+    def __init__(self, method: str) -> None:
+        self.method = method
+        self.invocation_metadata = ()
+
+
+def autodiscover(server: Any) -> None:
+    """Calls `register(server)` of the `rpc` module of every installed app that has one, as Django's admin does.
+
+    `server` is a `Registry` or a real `grpc.Server`. Raises `ImproperlyConfigured` for an `rpc` module without
+    `register`; an error while importing one is not caught.
+    """
+    for config in apps.get_app_configs():
+        if config.module is None or not module_has_submodule(config.module, "rpc"):
+            continue
+        module = import_module(f"{config.name}.rpc")
+        register = getattr(module, "register", None)
+        if register is None:
+            raise ImproperlyConfigured(f"{module.__name__} has no function register(server)")
+        register(server)
+
+
+def discovered_registry() -> Registry:
+    """Gives a registry with the servicers of all installed apps. Raises what `autodiscover` raises."""
+    registry = Registry()
+    autodiscover(registry)
+    return registry

@@ -1,0 +1,179 @@
+"""The ASGI transport: RPCs are answered here, everything else goes to the application that it wraps, untouched."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from contextlib import nullcontext
+from typing import Any
+
+from grpc_bridge.call import Call, admit, refused_call
+from grpc_bridge.conf import BridgeSettings
+from grpc_bridge.dispatch import run_stream_async, run_unary_async
+from grpc_bridge.lifecycle import AsyncCallThread
+from grpc_bridge.protocol.metadata import Metadatum, decode_metadata
+from grpc_bridge.protocol.negotiation import Refusal, classify
+from grpc_bridge.protocol.status import StatusError
+from grpc_bridge.registry import Registry
+from grpc_bridge.transports.asgi_request import Event, Receive, RequestBody
+from grpc_bridge.transports.guard import HandlerGuard
+
+Scope = MutableMapping[str, Any]
+Send = Callable[[Event], Awaitable[None]]
+Application = Callable[[Any, Any, Any], Awaitable[None]]
+"""An ASGI application. Frameworks disagree on the types of its arguments."""
+
+WRITES_PER_TURN = 64
+"""After so many writes in a row that the server took at once, the event loop gets a turn: other calls go on, and the
+deadline and the disconnect of this one are noticed."""
+
+DISCARD_BYTES = 64 * 1024 * 1024
+DISCARD_SECONDS = 5.0
+"""How much of a refused request's body is read after the answer. A client that still sends does not see an answer on a
+connection that is reset under it; one that sends for ever must not hold the connection."""
+
+
+class AsgiRequest:
+    """What a call asks of an ASGI scope."""
+
+    __slots__ = ("_scope",)
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+
+    def metadata(self) -> tuple[Metadatum, ...]:
+        """Gives the invocation metadata."""
+        return decode_metadata(
+            (name.decode("latin-1"), value.decode("latin-1")) for name, value in self._scope["headers"]
+        )
+
+    def peer(self) -> str:
+        """Gives the caller's address as grpcio writes it."""
+        host, port = self._scope.get("client") or ("unknown", 0)
+        return f"ipv6:[{host}]:{port}" if ":" in host else f"ipv4:{host}:{port}"
+
+
+class AsgiBridge:
+    """Serves the methods of a registry over gRPC-Web in front of an ASGI application."""
+
+    def __init__(self, application: Application, registry: Registry, settings: BridgeSettings) -> None:
+        self._application = application
+        self._registry = registry
+        self._settings = settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one request of an ASGI server, or one scope of another type."""
+        if scope["type"] != "http":
+            return await self._application(scope, receive, send)
+        path: str = scope["path"]
+        if root_path := scope.get("root_path"):
+            path = path.removeprefix(root_path)
+        method = self._registry.find(path)
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        decision = classify(method is not None, scope["method"], _text(headers.get(b"content-type")))
+        if decision is None:
+            return await self._application(scope, receive, send)
+        if isinstance(decision, Refusal):
+            return await _answer(send, decision.status, decision.all_headers, decision.body)
+        accept = _text(headers.get(b"accept"))
+        try:
+            call = admit(
+                path, method, decision, AsgiRequest(scope), self._settings, accept=accept,
+                timeout=_text(headers.get(b"grpc-timeout")), encoding=_text(headers.get(b"grpc-encoding")),
+            )  # fmt: skip
+        except StatusError as error:
+            await _answer(send, 200, *refused_call(decision, accept, error))
+            await _discard(receive)
+        else:
+            if not await serve_call(call, receive, send):
+                await _discard(receive)
+
+
+async def serve_call(call: Call, receive: Receive, send: Send) -> bool:
+    """Answers an admitted call. Gives whether the request's body has been received to its end.
+
+    The WSGI transport comes in here too, with handlers that it cannot run itself.
+    """
+    context, method = call.context, call.method
+    body = RequestBody(call, receive)
+    response = _Response(call, send)
+    payload: bytes | None = None
+    with HandlerGuard(context, body) as guard, AsyncCallThread() if method.is_async else nullcontext():
+        try:
+            request: bytes | RequestBody = body if method.request_streaming else await body.only_message()
+        except StatusError as error:
+            context.reject(error)
+        else:
+            guard.watch(body.receive_all if method.request_streaming else body.wait_for_disconnect)
+            if method.response_streaming:
+                await run_stream_async(call, request, response.write)
+            else:
+                payload = await run_unary_async(call, request)
+    if method.response_streaming:
+        await response.end()
+    else:
+        answer = call.unary_body(payload)
+        await _answer(send, 200, call.headers(), answer)
+    return body.ended
+
+
+class _Response:
+    """The answer of a streaming method. Headers go out with the first frame, so that a handler may still set them."""
+
+    def __init__(self, call: Call, send: Send) -> None:
+        self._call = call
+        self._send = send
+        self._started = False
+        self._writes = 0
+
+    async def write(self, frames: bytes) -> None:
+        """Sends frames. Waits while the server's buffer for this caller is full."""
+        if not self._started:
+            await self._start()
+        try:
+            await self._send({"type": "http.response.body", "body": frames, "more_body": True})
+        except OSError:  # ASGI 2.4: the caller has gone
+            self._call.context.disconnect()
+            raise asyncio.CancelledError from None
+        self._writes += 1
+        if self._writes % WRITES_PER_TURN == 0:
+            await asyncio.sleep(0)
+
+    async def end(self) -> None:
+        """Sends the status."""
+        if not self._started:
+            await self._start()
+        await self._send({"type": "http.response.body", "body": self._call.trailers(), "more_body": False})
+
+    async def _start(self) -> None:
+        self._started = True
+        await self._send({"type": "http.response.start", "status": 200, "headers": _encoded(self._call.headers())})
+
+
+async def _answer(send: Send, status: int, headers: Iterable[tuple[str, str]], body: bytes) -> None:
+    """Sends a whole answer at once."""
+    length = (b"content-length", str(len(body)).encode("ascii"))
+    await send({"type": "http.response.start", "status": status, "headers": [*_encoded(headers), length]})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+async def _discard(receive: Receive) -> None:
+    """Reads what is left of a request's body, within limits."""
+    received = 0
+    try:
+        async with asyncio.timeout(DISCARD_SECONDS):
+            while received < DISCARD_BYTES:
+                event = await receive()
+                received += len(event.get("body", b""))
+                if not event.get("more_body", False):
+                    return
+    except TimeoutError:
+        return
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode("latin-1")
+
+
+def _encoded(headers: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
+    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]

@@ -1,0 +1,112 @@
+"""The request side of the ASGI transport: messages as they arrive, and the caller's disconnect."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from grpc_bridge.call import Call
+from grpc_bridge.protocol.status import StatusCode, StatusError
+
+Event = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Event]]
+
+READ_AHEAD_BYTES = 64 * 1024
+"""While more bytes of request messages wait for the handler, no more are received."""
+
+
+class RequestBody:
+    """The messages of a request. Only one coroutine receives at a time: ASGI has one queue for body and disconnect."""
+
+    def __init__(self, call: Call, receive: Receive) -> None:
+        self._call = call
+        self._receive = receive
+        self._messages: deque[bytes] = deque()
+        self._waiting_bytes = 0
+        self._changed = asyncio.Event()
+        self._error: StatusError | None = None
+        self._closed = False
+        self.ended = False
+        """Whether the body has been received to its end, or nobody is there any more to send the rest."""
+
+    async def only_message(self) -> bytes:
+        """Gives the one message of a method whose requests do not stream, once the body has ended.
+
+        Raises `StatusError` for bad input, and for a caller that has gone before the end.
+        """
+        call, limit = self._call, self._call.settings.max_receive_message_bytes
+        data, more = await self._receive_chunk()
+        if not more:
+            return call.one_message(call.request_wire.read_body(data, limit))
+        reader = call.request_wire.reader(limit)
+        messages = reader.receive_data(data)
+        while more and len(messages) < 2:
+            data, more = await self._receive_chunk()
+            messages += reader.receive_data(data)
+        if not more:
+            reader.end()
+        return call.one_message(messages)
+
+    async def _receive_chunk(self) -> tuple[bytes, bool]:
+        event = await self._receive()
+        if event["type"] == "http.disconnect":
+            self.ended = True
+            self._call.context.disconnect()
+            raise StatusError(StatusCode.CANCELLED, "The caller has disconnected")
+        more = event.get("more_body", False)
+        self.ended = not more
+        return event.get("body", b""), more
+
+    async def receive_all(self) -> None:
+        """Receives the messages of a stream, no faster than they are taken, and then waits for the disconnect."""
+        reader = self._call.request_wire.reader(self._call.settings.max_receive_message_bytes)
+        try:
+            while not self.ended:
+                data, _ = await self._receive_chunk()
+                messages = reader.receive_data(data)
+                if self.ended:
+                    reader.end()
+                self._messages.extend(messages)
+                self._waiting_bytes += sum(map(len, messages))
+                self._changed.set()
+                while self._waiting_bytes > READ_AHEAD_BYTES and not self.ended:
+                    self._changed.clear()
+                    await self._changed.wait()
+        except StatusError as error:
+            self._error = error
+            self._changed.set()
+        await self.wait_for_disconnect()
+
+    async def wait_for_disconnect(self) -> None:
+        """Ends the call when its caller goes. What still arrives of a body is dropped."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self.ended = True
+        self._call.context.disconnect()
+
+    async def next(self) -> bytes | None:
+        """Gives the next message of a stream, None after the last.
+
+        Raises `StatusError` for bad input, after all messages before it, and `CancelledError` when the call is over.
+        """
+        while not self._messages:
+            if self._closed:
+                raise asyncio.CancelledError
+            if self._error is not None:
+                raise self._error
+            if self.ended:
+                return None
+            self._changed.clear()
+            await self._changed.wait()
+        message = self._messages.popleft()
+        self._waiting_bytes -= len(message)
+        self._changed.set()
+        return message
+
+    def close(self) -> None:
+        """The call is over: whoever waits for a message stops waiting."""
+        self._closed = True
+        self._messages.clear()
+        self._changed.set()
