@@ -1,0 +1,47 @@
+"""gunicorn's settings, one file for a developer's machine and for production; the environment makes the difference.
+
+Environment read here, besides gunicorn's own WEB_CONCURRENCY (number of workers) and FORWARDED_ALLOW_IPS:
+    WEB_WORKER            "asgi" (default) serves config.asgi; "gthread" serves config.wsgi
+    WEB_THREADS           threads of a gthread worker, of which each open stream holds one (default: 16)
+    WEB_BIND, PORT        address and port (default: 127.0.0.1:8000)
+    WEB_KEEPALIVE         seconds an idle connection stays open; more than the load balancer's own (default: 75)
+    WEB_GRACEFUL_TIMEOUT  seconds that open requests may take to end after SIGTERM (default: 30)
+    WEB_LOG_LEVEL         gunicorn's own log level (default: info)
+    WEB_ACCESS_LOG        "1" writes a line for each request to standard output (default: off)
+    WEB_RELOAD            "1" restarts workers when Python code or a template changes (default: off)
+    WEB_OPEN_URL          address that is shown once requests are answered (default: nothing is shown)
+
+The fast HTTP parser and uvloop need no setting: gunicorn takes both where they are installed.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+BACKEND_DIR = Path(__file__).resolve().parent.parent
+
+chdir = str(BACKEND_DIR)
+worker_class = os.environ.get("WEB_WORKER", "asgi")
+wsgi_app = "config.asgi:application" if worker_class == "asgi" else "config.wsgi:application"
+# The asgi worker has no threads of its own and warns about the setting.
+threads = 1 if worker_class == "asgi" else int(os.environ.get("WEB_THREADS", "16"))
+bind = os.environ.get("WEB_BIND") or f"127.0.0.1:{os.environ.get('PORT') or '8000'}"
+
+keepalive = int(os.environ.get("WEB_KEEPALIVE", "75"))
+graceful_timeout = int(os.environ.get("WEB_GRACEFUL_TIMEOUT", "30"))
+# Its socket would lie in the home directory, which servers often do not have.
+control_socket_disable = True
+
+loglevel = os.environ.get("WEB_LOG_LEVEL", "info")
+accesslog = "-" if os.environ.get("WEB_ACCESS_LOG") == "1" else None
+
+reload = os.environ.get("WEB_RELOAD") == "1"
+reload_extra_files = [str(BACKEND_DIR / "**" / "templates" / "**" / "*.html")] if reload else []
+
+
+def post_worker_init(worker: Any) -> None:
+    """Shows the address to open: the socket listens already, and this worker has just loaded the application."""
+    url = os.environ.get("WEB_OPEN_URL")
+    is_first = worker.age == 1
+    if url and is_first:
+        print(f"\nOpen {url} (Ctrl-C stops the server)\n", flush=True)

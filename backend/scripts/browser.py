@@ -1,0 +1,77 @@
+"""Finds a Chromium for the browser tests, or installs one, and prints the path of its executable.
+
+Order: what $CHROMIUM names, what is on the PATH, Playwright's own, Debian's package. All else that is said goes to
+standard error. Runs with the project's own Python, after its development requirements are installed.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+NAMES = ("chromium", "google-chrome", "google-chrome-stable", "chromium-browser")
+# Playwright's download tries several mirrors, several times each; behind a closed network that takes its time.
+DOWNLOAD_ENVIRONMENT = {"PLAYWRIGHT_DOWNLOAD_CONNECTION_TIMEOUT": "10000"}
+
+
+def works(executable: str | None) -> bool:
+    """Whether this browser starts here: one without its system libraries does not."""
+    if not executable:
+        return False
+    try:
+        return (
+            subprocess.run([executable, "--version"], stdout=subprocess.DEVNULL, timeout=60, check=False).returncode
+            == 0
+        )
+    except OSError:
+        return False
+
+
+def on_path() -> str | None:
+    """The first browser on the PATH that works."""
+    return next((path for path in map(shutil.which, NAMES) if path and works(path)), None)
+
+
+def playwrights_own() -> str | None:
+    """Playwright's browser, if it was downloaded and works."""
+    with sync_playwright() as playwright:
+        path = playwright.chromium.executable_path
+    return path if Path(path).exists() and works(path) else None
+
+
+def run(*command: str) -> bool:
+    """Runs a program with its output on standard error. Gives whether it succeeded."""
+    print("==>", *command, file=sys.stderr, flush=True)
+    environment = os.environ | DOWNLOAD_ENVIRONMENT | {"DEBIAN_FRONTEND": "noninteractive"}
+    return (
+        subprocess.run(command, stdout=sys.stderr, stdin=subprocess.DEVNULL, env=environment, check=False).returncode
+        == 0
+    )
+
+
+def install() -> str | None:
+    """Installs a browser in one of the two ways that can be tried here."""
+    if run(sys.executable, "-m", "playwright", "install", "chromium") and (path := playwrights_own()):
+        return path
+    if os.geteuid() == 0 and shutil.which("apt-get"):
+        run("apt-get", "update", "-q")
+        run("apt-get", "install", "-q", "-y", "--no-install-recommends", "chromium")
+    return on_path()
+
+
+def main() -> None:
+    """Prints the path, or exits with one line that says what to do."""
+    named = os.environ.get("CHROMIUM")
+    if named and not works(named):
+        sys.exit(f"CHROMIUM names no browser that starts: {named}")
+    path = named or on_path() or playwrights_own() or install()
+    if not path:
+        sys.exit("the browser tests need a Chromium: install one, or name its executable in CHROMIUM")
+    print(path)
+
+
+if __name__ == "__main__":
+    main()

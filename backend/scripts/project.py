@@ -1,0 +1,110 @@
+"""Sets the project up and serves it: what `make demo`, `make dev` and `make setup` do.
+
+Runs before anything is installed: standard library only, and no syntax newer than Python 3.6, as in `machine`.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from machine import Problem, check_node, free_port
+from steps import BACKEND, BUNDLE_STAMP, FRONTEND, PYTHON, install, local_environment, prepare_site
+
+STOP_SECONDS = 5
+GUNICORN = [str(PYTHON), "-m", "gunicorn", "-c", str(BACKEND / "config" / "gunicorn.conf.py")]
+
+
+def server_environment(port: int, **more: str) -> dict:
+    """The environment of gunicorn on this machine. What the names mean stands in config/gunicorn.conf.py."""
+    environment = local_environment()
+    environment.setdefault("WEB_LOG_LEVEL", "warning")
+    # Ctrl-C should not wait for streams that may never end.
+    environment.update(WEB_BIND=f"127.0.0.1:{port}", WEB_OPEN_URL=f"http://127.0.0.1:{port}/", WEB_GRACEFUL_TIMEOUT="1")
+    environment.update(more)
+    return environment
+
+
+def demo() -> None:
+    """Sets up and serves. gunicorn takes over this process, so that signals reach it and nothing stays behind."""
+    port = free_port()
+    install(dev=False)
+    prepare_site()
+    sys.stdout.flush()
+    os.execve(GUNICORN[0], GUNICORN, server_environment(port, DJANGO_DEBUG="0"))  # noqa: S606
+
+
+def dev() -> None:
+    """Sets up and serves with reload, beside a build of the frontend that follows its sources."""
+    port = free_port()
+    check_node()
+    install(dev=True)
+    prepare_site()
+    # The watcher writes a development build, which must not pass for the one that `make demo` serves.
+    BUNDLE_STAMP.unlink()
+    watch = ["npm", "run", "--silent", "watch"]
+    environment = server_environment(port, DJANGO_DEBUG="1", WEB_RELOAD="1")
+    supervise({"npm run watch": (watch, FRONTEND), "gunicorn": (GUNICORN, BACKEND)}, environment)
+
+
+def supervise(commands: dict, environment: dict) -> None:
+    """Runs the programs until one ends or this one is told to stop; then ends all of them with their children."""
+    running = {}
+    try:
+        for name, (command, cwd) in commands.items():
+            running[name] = start(command, cwd, environment)
+        while True:
+            for name, process in running.items():
+                if process.poll() is not None:
+                    raise Problem(f"{name} ended, with exit code {process.returncode}")
+            time.sleep(0.2)
+    finally:
+        for process in running.values():
+            stop(process)
+
+
+def start(command: list, cwd: Path, environment: dict) -> subprocess.Popen:
+    """Starts a program in a process group of its own, so that its children can be ended with it."""
+    return subprocess.Popen(command, cwd=str(cwd), env=environment, stdin=subprocess.DEVNULL, start_new_session=True)
+
+
+def stop(process: subprocess.Popen) -> None:
+    """Ends a program and all that it started: politely, then by force."""
+    for number in (signal.SIGINT, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError, PermissionError, subprocess.TimeoutExpired):
+            os.killpg(process.pid, number)
+            process.wait(STOP_SECONDS)
+
+
+def setup() -> None:
+    """All that demo, dev and test would set up; runs nothing."""
+    install(dev=True)
+    prepare_site()
+
+
+def tools() -> None:
+    """What checks and tests need."""
+    install(dev=True)
+
+
+def main() -> int:
+    """Runs the command that the first argument names. Gives the exit code."""
+    commands = {"demo": demo, "dev": dev, "setup": setup, "tools": tools}
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        # As an exception, so that what runs below is ended too.
+        signal.signal(number, lambda received, _frame: sys.exit(128 + received))
+    try:
+        commands[sys.argv[1]]()
+    except Problem as problem:
+        print(problem, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
