@@ -1,15 +1,28 @@
 """What Django does around a view is done around a call: its signals, so that database connections are recycled.
 
-Connections belong to threads, so the signals are sent in the thread that runs the handler. An async handler has no such
-thread until it touches one (every async ORM call does, by `sync_to_async`): as under Django's own ASGI handler each
-call gets a thread of its own for that, but only when it asks for it. A call that never does sends nothing.
+Connections belong to threads, so the signals are sent in the thread that runs the handler. They are sent when they can
+change something: when this thread has used a database or a cache, or when somebody besides Django listens. For a call
+that does neither they would cost more than all the rest of the bridge.
+
+An async handler has no thread until it touches one (every async ORM call does, by `sync_to_async`): as under Django's
+own ASGI handler each call gets a thread of its own for that, but only when it asks for it.
 """
 
 from __future__ import annotations
 
+import threading
+from typing import Any
+
 from asgiref.sync import SyncToAsync, ThreadSensitiveContext
+from django.core.cache import caches, close_caches
 from django.core.signals import request_finished, request_started
-from django.db import connections
+from django.db import close_old_connections, connections, reset_queries
+from django.db.backends.signals import connection_created
+from django.dispatch import Signal
+
+_DJANGO_RECEIVERS = {id(receiver) for receiver in (close_caches, close_old_connections, reset_queries)}
+
+_thread = threading.local()
 
 
 class Call:
@@ -17,13 +30,34 @@ class Call:
 
 
 def call_started() -> None:
-    """Sends `request_started`. For the thread of a `def` handler, before it runs."""
-    request_started.send(sender=Call)
+    """Sends `request_started`, if need be. For the thread of a `def` handler, before it runs."""
+    if getattr(_thread, "has_connections", False) or _heard_beyond_django(request_started):
+        request_started.send(sender=Call)
 
 
 def call_finished() -> None:
-    """Sends `request_finished`. For the thread of a `def` handler, after it has run."""
-    request_finished.send(sender=Call)
+    """Sends `request_finished`, if need be. For the thread of a `def` handler, after it has run."""
+    if getattr(_thread, "has_connections", False) or _caches_used() or _heard_beyond_django(request_finished):
+        request_finished.send(sender=Call)
+        _thread.has_connections = any(
+            wrapper.connection is not None for wrapper in connections.all(initialized_only=True)
+        )
+
+
+def _remember_connection(**_: Any) -> None:
+    _thread.has_connections = True
+
+
+connection_created.connect(_remember_connection, dispatch_uid="grpc_bridge")
+
+
+def _caches_used() -> bool:
+    return bool(caches.all(initialized_only=True))
+
+
+def _heard_beyond_django(signal: Signal) -> bool:
+    # A receiver's entry begins with its lookup key: its id or its dispatch_uid, and its sender's.
+    return any(entry[0][0] not in _DJANGO_RECEIVERS for entry in signal.receivers)
 
 
 class AsyncCallThread:
@@ -31,9 +65,10 @@ class AsyncCallThread:
 
     __slots__ = ("_context", "_token")
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> AsyncCallThread:
         self._context = ThreadSensitiveContext()
         self._token = SyncToAsync.thread_sensitive_context.set(self._context)
+        return self
 
     def __exit__(self, *_: object) -> None:
         SyncToAsync.thread_sensitive_context.reset(self._token)
@@ -42,7 +77,12 @@ class AsyncCallThread:
             executor.submit(_leave_thread)
             executor.shutdown(wait=False)  # waiting would hold up the event loop for a query that was cancelled
 
+    async def started(self) -> None:
+        """Sends `request_started` if somebody besides Django listens; `request_finished` then follows at the end."""
+        if _heard_beyond_django(request_started) or _heard_beyond_django(request_finished):
+            await request_started.asend(sender=Call)
+
 
 def _leave_thread() -> None:
-    call_finished()
+    request_finished.send(sender=Call)
     connections.close_all()  # the thread ends here, and a connection is of no use to another one

@@ -98,13 +98,15 @@ async def serve_call(call: Call, receive: Receive, send: Send) -> bool:
     body = RequestBody(call, receive)
     response = _Response(call, send)
     payload: bytes | None = None
-    with HandlerGuard(context, body) as guard, AsyncCallThread() if method.is_async else nullcontext():
+    with HandlerGuard(context, body) as guard, AsyncCallThread() if method.is_async else nullcontext() as thread:
         try:
             request: bytes | RequestBody = body if method.request_streaming else await body.only_message()
         except StatusError as error:
             context.reject(error)
         else:
             guard.watch(body.receive_all if method.request_streaming else body.wait_for_disconnect)
+            if thread is not None:
+                await thread.started()
             if method.response_streaming:
                 await run_stream_async(call, request, response.write)
             else:

@@ -23,13 +23,14 @@ class RequestBody:
     def __init__(self, call: Call, receive: Receive) -> None:
         self._call = call
         self._receive = receive
-        self._messages: deque[bytes] = deque()
-        self._waiting_bytes = 0
-        self._changed = asyncio.Event()
-        self._error: StatusError | None = None
-        self._closed = False
         self.ended = False
         """Whether the body has been received to its end, or nobody is there any more to send the rest."""
+        if call.method.request_streaming:
+            self._messages: deque[bytes] = deque()
+            self._waiting_bytes = 0
+            self._changed = asyncio.Event()
+            self._error: StatusError | None = None
+            self._closed = False
 
     async def only_message(self) -> bytes:
         """Gives the one message of a method whose requests do not stream, once the body has ended.
@@ -107,6 +108,7 @@ class RequestBody:
 
     def close(self) -> None:
         """The call is over: whoever waits for a message stops waiting."""
-        self._closed = True
-        self._messages.clear()
-        self._changed.set()
+        if self._call.method.request_streaming:
+            self._closed = True
+            self._messages.clear()
+            self._changed.set()
