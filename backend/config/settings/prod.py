@@ -15,23 +15,21 @@ from config.settings import local
 from config.settings.base import *  # noqa: F403
 
 
-def _required(name: str) -> str:
-    value = os.environ.get(name, "").strip()
-    if not value:
-        raise ImproperlyConfigured(f"{name} must be set in the environment for production")
-    return value
+def _list(name: str) -> list[str]:
+    return [part.strip() for part in os.environ.get(name, "").split(",") if part.strip()]
 
 
-def _split(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
-
-
-SECRET_KEY = _required("DJANGO_SECRET_KEY")
+SECRET_KEY = os.environ.get("DJANGO_SECRET_KEY", "").strip()
+if not SECRET_KEY:
+    raise ImproperlyConfigured("DJANGO_SECRET_KEY must be set in the environment for production")
 if SECRET_KEY == local.SECRET_KEY:
     raise ImproperlyConfigured("DJANGO_SECRET_KEY is the public development key; set a secret one")
 
-ALLOWED_HOSTS = _split(_required("DJANGO_ALLOWED_HOSTS"))
-CSRF_TRUSTED_ORIGINS = _split(os.environ.get("DJANGO_CSRF_TRUSTED_ORIGINS", ""))
+ALLOWED_HOSTS = _list("DJANGO_ALLOWED_HOSTS")
+if not ALLOWED_HOSTS:
+    raise ImproperlyConfigured("DJANGO_ALLOWED_HOSTS must be set in the environment for production")
+
+CSRF_TRUSTED_ORIGINS = _list("DJANGO_CSRF_TRUSTED_ORIGINS")
 
 HTTPS = os.environ.get("DJANGO_HTTPS", "1") != "0"
 SECURE_SSL_REDIRECT = HTTPS
