@@ -1,8 +1,8 @@
 """What Django does around a view is done around a call: its signals, so that database connections are recycled.
 
 Connections belong to threads, so the signals are sent in the thread that runs the handler. They are sent when they can
-change something: when this thread has used a database or a cache, or when somebody besides Django listens. For a call
-that does neither they would cost more than all the rest of the bridge.
+change something: when this thread has used a database, when a cache wants closing, or when somebody besides Django
+listens. For any other call they would cost more than all the rest of the bridge.
 
 An async handler has no thread until it touches one (every async ORM call does, by `sync_to_async`): as under Django's
 own ASGI handler each call gets a thread of its own for that, but only when it asks for it.
@@ -10,15 +10,18 @@ own ASGI handler each call gets a thread of its own for that, but only when it a
 
 from __future__ import annotations
 
+import functools
 import threading
 from typing import Any
 
 from asgiref.sync import SyncToAsync, ThreadSensitiveContext
 from django.core.cache import caches, close_caches
+from django.core.cache.backends.base import BaseCache
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections, connections, reset_queries
 from django.db.backends.signals import connection_created
 from django.dispatch import Signal
+from django.utils.module_loading import import_string
 
 _DJANGO_RECEIVERS = {id(receiver) for receiver in (close_caches, close_old_connections, reset_queries)}
 
@@ -37,7 +40,7 @@ def call_started() -> None:
 
 def call_finished() -> None:
     """Sends `request_finished`, if need be. For the thread of a `def` handler, after it has run."""
-    if getattr(_thread, "has_connections", False) or _caches_used() or _heard_beyond_django(request_finished):
+    if getattr(_thread, "has_connections", False) or _caches_are_closed() or _heard_beyond_django(request_finished):
         request_finished.send(sender=Call)
         _thread.has_connections = any(
             wrapper.connection is not None for wrapper in connections.all(initialized_only=True)
@@ -51,12 +54,15 @@ def _remember_connection(**_: Any) -> None:
 connection_created.connect(_remember_connection, dispatch_uid="grpc_bridge")
 
 
-def _caches_used() -> bool:
-    return bool(caches.all(initialized_only=True))
+@functools.cache
+def _caches_are_closed() -> bool:
+    """Whether any configured cache does something when it is closed. Most do not."""
+    backends = (import_string(cache["BACKEND"]) for cache in caches.settings.values())
+    return any(backend.close is not BaseCache.close for backend in backends)
 
 
 def _heard_beyond_django(signal: Signal) -> bool:
-    # A receiver's entry begins with its lookup key: its id or its dispatch_uid, and its sender's.
+    # Each entry begins with its key: the id of the receiver, or its dispatch_uid, and the id of the sender.
     return any(entry[0][0] not in _DJANGO_RECEIVERS for entry in signal.receivers)
 
 

@@ -67,13 +67,15 @@ class Registry:
         self._generic_handlers.extend(generic_rpc_handlers)
 
     def find(self, path: str) -> Method | None:
-        """Gives the method of a path such as `/echo.v1.EchoService/Echo`, None if there is none."""
-        method = self._methods.get(path)
-        if method is None and path.count("/") == 2:
-            return self._find_generic(path)
-        return method
+        """Gives the registered method of a path such as `/echo.v1.EchoService/Echo`, None if there is none."""
+        return self._methods.get(path)
 
-    def _find_generic(self, path: str) -> Method | None:
+    def find_generic(self, path: str) -> Method | None:
+        """Asks the generic handlers for the method of a path that is not registered.
+
+        Only for requests that are RPCs by their content type: a generic handler may claim any path, also one of
+        Django's.
+        """
         details = _HandlerCallDetails(path)
         for generic_handler in self._generic_handlers:
             handler = generic_handler.service(details)

@@ -74,12 +74,13 @@ class AsgiBridge:
         if decision is None:
             return await self._application(scope, receive, send)
         if isinstance(decision, Refusal):
-            return await _answer(send, decision.status, decision.all_headers, decision.body)
+            await _answer(send, decision.status, decision.all_headers, decision.body)
+            return await _discard(receive)
         accept = _text(headers.get(b"accept"))
         try:
             call = admit(
-                path, method, decision, AsgiRequest(scope), self._settings, accept=accept,
-                timeout=_text(headers.get(b"grpc-timeout")), encoding=_text(headers.get(b"grpc-encoding")),
+                path, method or self._registry.find_generic(path), decision, AsgiRequest(scope), self._settings,
+                accept=accept, timeout=_text(headers.get(b"grpc-timeout")), encoding=_text(headers.get(b"grpc-encoding")),
             )  # fmt: skip
         except StatusError as error:
             await _answer(send, 200, *refused_call(decision, accept, error))
@@ -96,7 +97,7 @@ async def serve_call(call: Call, receive: Receive, send: Send) -> bool:
     """
     context, method = call.context, call.method
     body = RequestBody(call, receive)
-    response = _Response(call, send)
+    response = _Response(call, send) if method.response_streaming else None
     payload: bytes | None = None
     with HandlerGuard(context, body) as guard, AsyncCallThread() if method.is_async else nullcontext() as thread:
         try:
@@ -107,11 +108,11 @@ async def serve_call(call: Call, receive: Receive, send: Send) -> bool:
             guard.watch(body.receive_all if method.request_streaming else body.wait_for_disconnect)
             if thread is not None:
                 await thread.started()
-            if method.response_streaming:
+            if response is not None:
                 await run_stream_async(call, request, response.write)
             else:
                 payload = await run_unary_async(call, request)
-    if method.response_streaming:
+    if response is not None:
         await response.end()
     else:
         answer = call.unary_body(payload)

@@ -26,15 +26,16 @@ class HandlerGuard:
     what the task does after the handler. No other task is made for a handler that never waits.
     """
 
+    _over = False
+    _cancelled = False
+    _timer: asyncio.TimerHandle | None = None
+    _watch_handle: asyncio.Handle | None = None
+    _watcher: asyncio.Task[None] | None = None
+
     def __init__(self, context: CallContext, request: Closable) -> None:
         self._context = context
         self._request = request
         self._loop = asyncio.get_running_loop()
-        self._over = False
-        self._cancelled = False
-        self._timer: asyncio.TimerHandle | None = None
-        self._watch_handle: asyncio.Handle | None = None
-        self._watcher: asyncio.Task[None] | None = None
 
     def __enter__(self) -> HandlerGuard:
         task = asyncio.current_task()
@@ -70,9 +71,13 @@ class HandlerGuard:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool:
         self._over = True
-        for handle in (self._timer, self._watch_handle, self._watcher):
-            if handle is not None:
-                handle.cancel()
+        self._context.on_terminate = None  # or guard and context would keep each other until a garbage collection
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._watch_handle is not None:
+            self._watch_handle.cancel()
+        if self._watcher is not None:
+            self._watcher.cancel()
         left = self._task.uncancel() if self._cancelled else self._task.cancelling()
         ours = kind is not None and issubclass(kind, asyncio.CancelledError) and left == 0
         if ours:  # a no-op if the call ended early; else the handler cancelled itself

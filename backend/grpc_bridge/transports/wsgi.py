@@ -61,12 +61,13 @@ class WsgiBridge:
         if decision is None:
             return self._application(environ, start_response)
         if isinstance(decision, Refusal):
+            WsgiBody(environ).discard()
             return _answer(start_response, f"{decision.status} {decision.reason}", decision.all_headers, decision.body)
         accept = environ.get("HTTP_ACCEPT")
         try:
             call = admit(
-                path, method, decision, WsgiRequest(environ), self._settings, accept=accept,
-                timeout=environ.get("HTTP_GRPC_TIMEOUT"), encoding=environ.get("HTTP_GRPC_ENCODING"),
+                path, method or self._registry.find_generic(path), decision, WsgiRequest(environ), self._settings,
+                accept=accept, timeout=environ.get("HTTP_GRPC_TIMEOUT"), encoding=environ.get("HTTP_GRPC_ENCODING"),
             )  # fmt: skip
         except StatusError as error:
             WsgiBody(environ).discard()

@@ -21,7 +21,7 @@ class WsgiBody:
     def __init__(self, environ: dict[str, Any]) -> None:
         self._input = environ["wsgi.input"]
         length: str = environ.get("CONTENT_LENGTH") or ""
-        self._left: int | None = int(length) if length.isdecimal() else None
+        self._left: int | None = int(length) if length.isdecimal() and len(length) < 20 else None
         if self._left is None and not environ.get("wsgi.input_terminated"):
             self._left = 0  # without a length, only a server that marks the end by itself may be read from
 
