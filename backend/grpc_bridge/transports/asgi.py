@@ -77,10 +77,11 @@ class AsgiBridge:
             await _answer(send, decision.status, decision.all_headers, decision.body)
             return await _discard(receive)
         accept = _text(headers.get(b"accept"))
+        timeout, encoding = _text(headers.get(b"grpc-timeout")), _text(headers.get(b"grpc-encoding"))
         try:
             call = admit(
                 path, method or self._registry.find_generic(path), decision, AsgiRequest(scope), self._settings,
-                accept=accept, timeout=_text(headers.get(b"grpc-timeout")), encoding=_text(headers.get(b"grpc-encoding")),
+                accept=accept, timeout=timeout, encoding=encoding,
             )  # fmt: skip
         except StatusError as error:
             await _answer(send, 200, *refused_call(decision, accept, error))
