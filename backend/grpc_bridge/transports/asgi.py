@@ -15,7 +15,7 @@ from grpc_bridge.protocol.metadata import Metadatum, decode_metadata
 from grpc_bridge.protocol.negotiation import Refusal, classify
 from grpc_bridge.protocol.status import StatusError
 from grpc_bridge.registry import Registry
-from grpc_bridge.transports.asgi_request import Event, Receive, RequestBody
+from grpc_bridge.transports.asgi_request import READ_AHEAD_BYTES, Event, Receive, RequestBody
 from grpc_bridge.transports.guard import HandlerGuard
 
 Scope = MutableMapping[str, Any]
@@ -91,13 +91,13 @@ class AsgiBridge:
                 await _discard(receive)
 
 
-async def serve_call(call: Call, receive: Receive, send: Send) -> bool:
+async def serve_call(call: Call, receive: Receive, send: Send, read_ahead_bytes: int = READ_AHEAD_BYTES) -> bool:
     """Answers an admitted call. Gives whether the request's body has been received to its end.
 
     The WSGI transport comes in here too, with handlers that it cannot run itself.
     """
     context, method = call.context, call.method
-    body = RequestBody(call, receive)
+    body = RequestBody(call, receive, read_ahead_bytes)
     response = _Response(call, send) if method.response_streaming else None
     payload: bytes | None = None
     with HandlerGuard(context, body) as guard, AsyncCallThread() if method.is_async else nullcontext() as thread:

@@ -14,13 +14,16 @@ Event = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Event]]
 
 READ_AHEAD_BYTES = 64 * 1024
-"""While more bytes of request messages wait for the handler, no more are received."""
+"""While so many bytes of request messages wait for the handler, no more are received unless it asks."""
+
+MESSAGE_OVERHEAD_BYTES = 64
+"""What a waiting message counts for beyond its length, so that empty ones are not free."""
 
 
 class RequestBody:
     """The messages of a request. Only one coroutine receives at a time: ASGI has one queue for body and disconnect."""
 
-    def __init__(self, call: Call, receive: Receive) -> None:
+    def __init__(self, call: Call, receive: Receive, read_ahead_bytes: int = READ_AHEAD_BYTES) -> None:
         self._call = call
         self._receive = receive
         self.ended = False
@@ -28,7 +31,10 @@ class RequestBody:
         if call.method.request_streaming:
             self._messages: deque[bytes] = deque()
             self._waiting_bytes = 0
-            self._changed = asyncio.Event()
+            self._read_ahead_bytes = read_ahead_bytes
+            self._asked = False
+            self._may_receive = asyncio.Event()
+            self._arrived = asyncio.Event()
             self._error: StatusError | None = None
             self._closed = False
 
@@ -65,19 +71,21 @@ class RequestBody:
         reader = self._call.request_wire.reader(self._call.settings.max_receive_message_bytes)
         try:
             while not self.ended:
+                while self._waiting_bytes >= self._read_ahead_bytes and not self._asked:
+                    self._may_receive.clear()
+                    await self._may_receive.wait()
                 data, _ = await self._receive_chunk()
                 messages = reader.receive_data(data)
                 if self.ended:
                     reader.end()
+                if messages:
+                    self._asked = False
                 self._messages.extend(messages)
-                self._waiting_bytes += sum(map(len, messages))
-                self._changed.set()
-                while self._waiting_bytes > READ_AHEAD_BYTES and not self.ended:
-                    self._changed.clear()
-                    await self._changed.wait()
+                self._waiting_bytes += sum(len(message) + MESSAGE_OVERHEAD_BYTES for message in messages)
+                self._arrived.set()
         except StatusError as error:
             self._error = error
-            self._changed.set()
+            self._arrived.set()
         await self.wait_for_disconnect()
 
     async def wait_for_disconnect(self) -> None:
@@ -99,11 +107,13 @@ class RequestBody:
                 raise self._error
             if self.ended:
                 return None
-            self._changed.clear()
-            await self._changed.wait()
+            self._asked = True
+            self._may_receive.set()
+            self._arrived.clear()
+            await self._arrived.wait()
         message = self._messages.popleft()
-        self._waiting_bytes -= len(message)
-        self._changed.set()
+        self._waiting_bytes -= len(message) + MESSAGE_OVERHEAD_BYTES
+        self._may_receive.set()
         return message
 
     def close(self) -> None:
@@ -111,4 +121,4 @@ class RequestBody:
         if self._call.method.request_streaming:
             self._closed = True
             self._messages.clear()
-            self._changed.set()
+            self._arrived.set()

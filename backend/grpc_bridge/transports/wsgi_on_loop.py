@@ -64,7 +64,9 @@ class _Exchange:
 
     def start(self, call: Call) -> None:
         """Starts the call on the loop."""
-        self._future = asyncio.run_coroutine_threadsafe(serve_call(call, self._receive, self._send), self._loop)
+        # Nothing is read ahead: while the thread waits for the caller to send, it cannot give him an answer.
+        serving = serve_call(call, self._receive, self._send, read_ahead_bytes=0)
+        self._future = asyncio.run_coroutine_threadsafe(serving, self._loop)
         self._future.add_done_callback(lambda _: self._events.put(None))
 
     def events(self) -> Iterator[Event]:
