@@ -1,0 +1,111 @@
+"""Fixtures of the browser tests: how Chromium starts, which server it talks to, and what no page may ever do."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import browser as chromium_finder
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.e2e.witness import Witness
+from tests.servers import ASGI, BACKEND_DIR, WSGI, Server, migrated_database, running_server
+
+SETTINGS = "tests.e2e.server_settings"
+
+EXPECT_MS = 15_000
+"""How long a browser on a loaded machine may take to show what it should. Passing tests never wait for it."""
+
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox",  # root in a container has no sandbox
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+OUTPUT_DEFAULTS = {
+    "output": ("test-results", str(BACKEND_DIR / "test-results")),
+    "screenshot": ("off", "only-on-failure"),
+    "tracing": ("off", "retain-on-failure"),
+}
+"""Options of pytest-playwright, their defaults, and ours. The folder is ignored by git and watched by nobody."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keeps what is needed to understand a failure."""
+    expect.set_options(timeout=EXPECT_MS)
+    for name, (default, value) in OUTPUT_DEFAULTS.items():
+        if getattr(config.option, name) == default:
+            setattr(config.option, name, value)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks the tests here and puts them last.
+
+    Playwright keeps an event loop running in the main thread from its first use to the end of the session, in which no
+    async test and no synchronous query of Django's can run.
+    """
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker("e2e")
+    items.sort(key=lambda item: here in item.path.parents)
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    """Chromium as `make test-e2e` has chosen it, or as it is found, or else Playwright's own."""
+    arguments = browser_type_launch_args | {"args": CHROMIUM_ARGUMENTS}
+    executable = os.environ.get("CHROMIUM") or chromium_finder.on_path()
+    return arguments | {"executable_path": executable} if executable else arguments
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with all migrations, to be copied."""
+    return migrated_database(tmp_path_factory.mktemp("database"), SETTINGS)
+
+
+@pytest.fixture(scope="session")
+def asgi_server(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> Iterator[Server]:
+    """gunicorn with its asgi worker."""
+    with running_server(ASGI, tmp_path_factory.mktemp(ASGI), settings=SETTINGS, database=migrated) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def wsgi_server(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> Iterator[Server]:
+    """gunicorn with its gthread worker."""
+    with running_server(WSGI, tmp_path_factory.mktemp(WSGI), settings=SETTINGS, database=migrated) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def base_url() -> None:
+    """None for the session: each test has the address of its own server. (The plugin's own warns under pytest 9.)"""
+
+
+@pytest.fixture
+def browser_context_args(browser_context_args: dict[str, Any], server: Server) -> dict[str, Any]:
+    """Pages have addresses relative to the server under test."""
+    return browser_context_args | {"base_url": server.url}
+
+
+@pytest.fixture
+def witness(context: BrowserContext) -> Iterator[Witness]:
+    """What pages of this test did. A test whose page did something that it must not do fails, whatever else it saw."""
+    witness = Witness(context)
+    yield witness
+    witness.check()
+
+
+@pytest.fixture
+def page(witness: Witness, context: BrowserContext) -> Page:
+    """An empty page under observation."""
+    return context.new_page()

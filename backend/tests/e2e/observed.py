@@ -1,0 +1,78 @@
+"""A Django app for the servers under test: it logs how each stream of the echo service ended, seen from its handler.
+
+Only the handler knows whether a cancelled call has really stopped working. The servers' log is where a test in another
+process can read it: `ServerStreamingEcho 'the message' was stopped after 3 messages`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import aclosing
+from typing import Any
+
+from django.apps import AppConfig
+
+logger = logging.getLogger("tests.e2e.observed")
+
+FINISHED = "finished"
+FAILED = "failed"
+STOPPED = "was stopped"
+
+
+def end_of_stream(method: str, message: str, outcome: str, count: int | str) -> str:
+    """Gives the line of the log that says how a stream ended; `message` is that of its request."""
+    return f"{method} {message!r} {outcome} after {count} messages"
+
+
+class ObservedEchoConfig(AppConfig):
+    """Puts the log around the streaming handlers, before the bridge registers them."""
+
+    name = "tests.e2e.observed"
+    label = "observed"
+
+    def ready(self) -> None:
+        """Replaces the two methods of the servicer by ones that call them."""
+        from services.echo.rpc import EchoServicer  # noqa: PLC0415  (Django loads apps before it can load models)
+
+        EchoServicer.ServerStreamingEcho = observe_async(EchoServicer.ServerStreamingEcho)  # type: ignore[method-assign]
+        EchoServicer.ServerStreamingEchoAbort = observe(EchoServicer.ServerStreamingEchoAbort)  # type: ignore[method-assign]
+
+
+def observe_async(handler: Callable[..., AsyncIterator[Any]]) -> Callable[..., AsyncIterator[Any]]:
+    """Gives an `async def` handler that does what `handler` does and logs its end."""
+
+    async def observed(servicer: Any, request: Any, context: Any) -> AsyncIterator[Any]:
+        outcome, count = STOPPED, 0  # a cancellation and a closed generator are no `Exception`
+        try:
+            async with aclosing(handler(servicer, request, context)) as responses:
+                async for response in responses:
+                    yield response
+                    count += 1
+            outcome = FINISHED
+        except Exception:
+            outcome = FAILED
+            raise
+        finally:
+            logger.info(end_of_stream(handler.__name__, request.message, outcome, count))
+
+    return observed
+
+
+def observe(handler: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
+    """Gives a `def` handler that does what `handler` does and logs its end."""
+
+    def observed(servicer: Any, request: Any, context: Any) -> Iterator[Any]:
+        outcome, count = STOPPED, 0
+        try:
+            for response in handler(servicer, request, context):
+                yield response
+                count += 1
+            outcome = FINISHED if context.is_active() else STOPPED
+        except Exception:
+            outcome = FAILED
+            raise
+        finally:
+            logger.info(end_of_stream(handler.__name__, request.message, outcome, count))
+
+    return observed
