@@ -44,6 +44,8 @@ def decode_groups(data: bytes) -> bytes:
     start = 0
     try:
         while (padding := data.find(b"=", start)) != -1:
+            if padding % GROUP < 2:  # after whole groups, binascii of Python 3.11 takes a group of nothing but padding
+                raise binascii.Error
             end = (padding // GROUP + 1) * GROUP
             decoded.append(binascii.a2b_base64(data[start:end], strict_mode=True))
             start = end
