@@ -89,8 +89,11 @@ class TextWire(BinaryWire):
         """Gives the messages of a body that is there as a whole. Raises `StatusError` as a reader does."""
         text = TextDecoder()
         binary = text.receive_data(body)
-        text.end()
-        return super().read_body(binary, max_message_bytes)
+        messages, taken, _ = split_frames(binary, max_message_bytes)
+        text.end()  # not before the frames: a reader refuses a frame by its header without waiting for the end
+        if taken != len(binary):
+            raise truncated()
+        return messages
 
     def message(self, payload: bytes) -> bytes:
         """Gives the bytes that carry one message of the answer."""
