@@ -6,10 +6,13 @@ clients that find a status in both places report it twice.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from grpc_bridge.protocol.frames import FLAG_TRAILERS, encode_frame
 from grpc_bridge.protocol.status import StatusCode, StatusError, decode_message, encode_message
+
+_DIGITS = re.compile("[0-9]{1,3}")  # int() would take "+5", "1_0" and the digits of other scripts as well
 
 
 def encode_trailers(code: int, message: str = "", metadata: Sequence[tuple[str, str]] = ()) -> bytes:
@@ -40,6 +43,8 @@ def decode_trailers(payload: bytes) -> tuple[StatusCode, str, list[tuple[str, st
         else:
             metadata.append((key, value))
     try:
-        return StatusCode(int(code or "")), message, metadata
+        if code is None or _DIGITS.fullmatch(code) is None:
+            raise ValueError
+        return StatusCode(int(code)), message, metadata
     except ValueError:
         raise StatusError(StatusCode.INTERNAL, f"Trailers without a valid grpc-status: {code!r}") from None
