@@ -61,4 +61,4 @@ def encode_message(message: str) -> str:
 
 def decode_message(value: str) -> str:
     """Decodes `grpc-message`. Never fails: what is not percent-encoded UTF-8 is kept or replaced, as the rule asks."""
-    return unquote_to_bytes(value).decode("utf-8", errors="replace")
+    return unquote_to_bytes(value.encode("utf-8", errors="replace")).decode("utf-8", errors="replace")
