@@ -32,7 +32,7 @@ _NOT_METADATA = frozenset(
         "proxy-authorization", "proxy-connection", "te", "trailer", "trailers", "transfer-encoding", "upgrade",
     )
 )  # fmt: skip
-_RESERVED = _NOT_METADATA | {"grpc-status", "grpc-message", "grpc-status-details-bin"}
+_RESERVED = _NOT_METADATA | {"grpc-status", "grpc-message"}
 
 _KEY = re.compile(r"[0-9a-z_.-]+")
 _VALUE = re.compile(r"[\x20-\x7e]*")
@@ -75,7 +75,7 @@ def encode_metadata(metadata: Metadata) -> tuple[tuple[str, str], ...]:
 def _encode_entry(key: str, value: str | bytes) -> tuple[str, str]:
     if not isinstance(key, str) or _KEY.fullmatch(key) is None:
         raise ValueError(f"metadata key {key!r} may only hold lower case letters, digits and _ . -")
-    if key in _RESERVED and key != "grpc-status-details-bin":
+    if key in _RESERVED:
         raise ValueError(f"metadata key {key!r} is reserved")
     if key.endswith("-bin"):
         if not isinstance(value, bytes):
