@@ -36,7 +36,8 @@ loglevel = os.environ.get("WEB_LOG_LEVEL", "info")
 accesslog = "-" if os.environ.get("WEB_ACCESS_LOG") == "1" else None
 
 reload = os.environ.get("WEB_RELOAD") == "1"
-reload_extra_files = [str(BACKEND_DIR / "**" / "templates" / "**" / "*.html")] if reload else []
+# Python files too: one that could not be imported is not among the modules that gunicorn watches.
+reload_extra_files = [str(BACKEND_DIR / "**" / f"*.{suffix}") for suffix in ("py", "html")] if reload else []
 
 
 def post_worker_init(worker: Any) -> None:

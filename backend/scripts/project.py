@@ -12,9 +12,10 @@ import time
 from pathlib import Path
 
 from machine import Problem, check_node, free_port
-from steps import BACKEND, BUNDLE_STAMP, FRONTEND, PYTHON, install, local_environment, prepare_site
+from steps import BACKEND, BUNDLE_STAMP, FRONTEND, PYTHON, digest, install, local_environment, prepare_site
 
 STOP_SECONDS = 5
+POLL_SECONDS = 0.5
 GUNICORN = [str(PYTHON), "-m", "gunicorn", "-c", str(BACKEND / "config" / "gunicorn.conf.py")]
 
 
@@ -51,19 +52,31 @@ def dev() -> None:
 
 
 def supervise(commands: dict, environment: dict) -> None:
-    """Runs the programs until one ends or this one is told to stop; then ends all of them with their children."""
+    """Runs the programs until this one is told to stop; then ends all of them with their children.
+
+    A program that ends by itself, as a server does whose code cannot be imported, starts again after the next change.
+    """
     running = {}
     try:
-        for name, (command, cwd) in commands.items():
-            running[name] = start(command, cwd, environment)
         while True:
-            for name, process in running.items():
-                if process.poll() is not None:
-                    raise Problem(f"{name} ended, with exit code {process.returncode}")
-            time.sleep(0.2)
+            for name, (command, cwd) in commands.items():
+                if name in running and running[name].poll() is None:
+                    continue
+                if name in running:
+                    print(f"{name} ended, see above; it starts again when a file changes", file=sys.stderr, flush=True)
+                    wait_for_change(cwd)
+                running[name] = start(command, cwd, environment)
+            time.sleep(POLL_SECONDS)
     finally:
         for process in running.values():
             stop(process)
+
+
+def wait_for_change(folder: Path) -> None:
+    """Returns when a source file in the folder is no longer what it was."""
+    before = digest(folder)
+    while digest(folder) == before:
+        time.sleep(POLL_SECONDS)
 
 
 def start(command: list, cwd: Path, environment: dict) -> subprocess.Popen:
