@@ -17,16 +17,13 @@ NAMES = ("chromium", "google-chrome", "google-chrome-stable", "chromium-browser"
 DOWNLOAD_ENVIRONMENT = {"PLAYWRIGHT_DOWNLOAD_CONNECTION_TIMEOUT": "10000"}
 
 
-def works(executable: str | None) -> bool:
+def works(executable: str) -> bool:
     """Whether this browser starts here: one without its system libraries does not."""
-    if not executable:
-        return False
+    quiet = subprocess.DEVNULL
     try:
-        return (
-            subprocess.run([executable, "--version"], stdout=subprocess.DEVNULL, timeout=60, check=False).returncode
-            == 0
-        )
-    except OSError:
+        command = [executable, "--version"]
+        return subprocess.run(command, stdout=quiet, stderr=quiet, timeout=60, check=False).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
         return False
 
 
@@ -46,10 +43,8 @@ def run(*command: str) -> bool:
     """Runs a program with its output on standard error. Gives whether it succeeded."""
     print("==>", *command, file=sys.stderr, flush=True)
     environment = os.environ | DOWNLOAD_ENVIRONMENT | {"DEBIAN_FRONTEND": "noninteractive"}
-    return (
-        subprocess.run(command, stdout=sys.stderr, stdin=subprocess.DEVNULL, env=environment, check=False).returncode
-        == 0
-    )
+    done = subprocess.run(command, stdout=sys.stderr, stdin=subprocess.DEVNULL, env=environment, check=False)
+    return done.returncode == 0
 
 
 def install() -> str | None:
@@ -58,7 +53,7 @@ def install() -> str | None:
         return path
     if os.geteuid() == 0 and shutil.which("apt-get"):
         run("apt-get", "update", "-q")
-        run("apt-get", "install", "-q", "-y", "--no-install-recommends", "chromium")
+        run("apt-get", "install", "-q", "-y", "--no-install-recommends", "chromium", "fonts-liberation")
     return on_path()
 
 
