@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import browser
 import pytest
+
+import browser
 
 
 @pytest.fixture
