@@ -63,7 +63,7 @@ seed: tools ## Create the demo users where they are missing
 	.venv/bin/python backend/manage.py seed
 
 lock: tools ## Lock the versions and hashes of the Python packages that requirements/*.in name
-	cd backend/requirements && for name in base fast dev; do \
+	cd backend/requirements && for name in base dev; do \
 		CUSTOM_COMPILE_COMMAND="make lock" $(PIP_COMPILE) --output-file $$name.txt $$name.in || exit 1; done
 
 clean: ## Remove all that was installed or built; the database stays

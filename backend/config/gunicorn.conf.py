@@ -11,12 +11,15 @@ Environment read here, besides gunicorn's own WEB_CONCURRENCY (number of workers
     WEB_RELOAD            "1" restarts workers when Python code or a template changes (default: off)
     WEB_OPEN_URL          address that is shown once requests are answered (default: nothing is shown)
 
-The fast HTTP parser and uvloop need no setting: gunicorn takes both where they are installed.
+uvloop needs no setting: gunicorn takes it where it is installed.
 """
 
 import os
+from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+from packaging.version import Version  # comes with gunicorn
 
 BACKEND_DIR = Path(__file__).resolve().parent.parent
 
@@ -26,6 +29,20 @@ wsgi_app = "config.asgi:application" if worker_class == "asgi" else "config.wsgi
 # The asgi worker has no threads of its own and warns about the setting.
 threads = 1 if worker_class == "asgi" else int(os.environ.get("WEB_THREADS", "16"))
 bind = os.environ.get("WEB_BIND") or f"127.0.0.1:{os.environ.get('PORT') or '8000'}"
+
+
+def fast_parser_is_sound() -> bool:
+    """Whether gunicorn's optional parser in C is installed in a version that gunicorn 27 itself asks for.
+
+    It would take any, but older ones drop connections whose request body comes in several pieces.
+    """
+    try:
+        return Version(metadata.version("gunicorn_h1c")) >= Version("0.6.14")
+    except metadata.PackageNotFoundError:
+        return False
+
+
+http_parser = "fast" if fast_parser_is_sound() else "python"
 
 keepalive = int(os.environ.get("WEB_KEEPALIVE", "75"))
 graceful_timeout = int(os.environ.get("WEB_GRACEFUL_TIMEOUT", "30"))

@@ -8,7 +8,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from machine import OLDEST_PYTHON, Problem, check_node, check_venv_module, find_python, output_of, python_version
+from machine import OLDEST_PYTHON, Problem, check_node, check_venv_module, find_python, python_version
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BACKEND = ROOT / "backend"
@@ -99,7 +99,6 @@ def install_python(dev: bool) -> None:
         step(title, VENV_STAMPS / name, lambda: digest(file), lambda: action(file))
 
     install_locked("base", "Installing Python packages", pip_install)
-    install_locked("fast", "Building the fast HTTP parser (optional)", pip_install_optional)
     if dev:
         install_locked("dev", "Installing tools for tests and checks", pip_install)
 
@@ -110,12 +109,6 @@ PIP_INSTALL = (str(PYTHON), "-m", "pip", "--disable-pip-version-check", "install
 def pip_install(requirements: Path) -> None:
     """Installs what the file locks, with pip's progress on the terminal."""
     run(*PIP_INSTALL, requirements)
-
-
-def pip_install_optional(requirements: Path) -> None:
-    """Installs it where it can be built. Without a C compiler it cannot, and gunicorn does without."""
-    if not output_of(*PIP_INSTALL, str(requirements)):
-        print("    left out: it cannot be built here; gunicorn's own parser does its work", flush=True)
 
 
 def install_node() -> None:
