@@ -94,21 +94,18 @@ def create_venv() -> None:
 def install_python(dev: bool) -> None:
     """Installs exactly what the requirement files lock."""
 
-    def install_locked(name: str, title: str, action) -> None:
+    def install_locked(name: str, title: str) -> None:
         file = REQUIREMENTS / f"{name}.txt"
-        step(title, VENV_STAMPS / name, lambda: digest(file), lambda: action(file))
+        step(title, VENV_STAMPS / name, lambda: digest(file), lambda: pip_install(file))
 
-    install_locked("base", "Installing Python packages", pip_install)
+    install_locked("base", "Installing Python packages")
     if dev:
-        install_locked("dev", "Installing tools for tests and checks", pip_install)
-
-
-PIP_INSTALL = (str(PYTHON), "-m", "pip", "--disable-pip-version-check", "install", "--require-hashes", "-r")
+        install_locked("dev", "Installing tools for tests and checks")
 
 
 def pip_install(requirements: Path) -> None:
-    """Installs what the file locks, with pip's progress on the terminal."""
-    run(*PIP_INSTALL, requirements)
+    """Installs what the file locks and nothing else, with pip's progress on the terminal."""
+    run(PYTHON, "-m", "pip", "--disable-pip-version-check", "install", "--require-hashes", "-r", requirements)
 
 
 def install_node() -> None:
