@@ -15,6 +15,7 @@ uvloop needs no setting: gunicorn takes it where it is installed.
 """
 
 import os
+import signal
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,12 @@ accesslog = "-" if os.environ.get("WEB_ACCESS_LOG") == "1" else None
 reload = os.environ.get("WEB_RELOAD") == "1"
 # Python files too: one that could not be imported is not among the modules that gunicorn watches.
 reload_extra_files = [str(BACKEND_DIR / "**" / f"*.{suffix}") for suffix in ("py", "html")] if reload else []
+
+
+def when_ready(server: Any) -> None:
+    """Lets a server that somebody watches end with its terminal. gunicorn would take the signal for "reload"."""
+    if os.environ.get("WEB_OPEN_URL"):
+        signal.signal(signal.SIGHUP, lambda _number, frame: server.signal(signal.SIGTERM, frame))
 
 
 def post_worker_init(worker: Any) -> None:
