@@ -1,7 +1,7 @@
 "use strict";
 
 /**
- * Bundles the page: `src/main.js` and `src/styles/main.css` become `dist/main.js` and `dist/main.css`, each with a source
+ * Bundles the page: `src/main.js`, `src/theme.js` and `src/styles/main.css` become files in `dist/`, each with a source
  * map. The names never change; Django's static file storage adds the hashes.
  *
  * `node build.cjs` builds once, minified. `node build.cjs --watch` builds readable code again after every change, until
@@ -17,6 +17,7 @@ const watch = process.argv.includes("--watch");
 const options = {
   absWorkingDir: __dirname,
   entryPoints: [
+    { in: "src/theme.js", out: "theme" },
     { in: "src/main.js", out: "main" },
     { in: "src/styles/main.css", out: "main" },
   ],

@@ -84,4 +84,15 @@ function rhythmOf(arrivals) {
   return { firstMs, medianGapMs, longestGapMs: at(gaps.length - 1) };
 }
 
-module.exports = { axisSpan, countInSlices, rhythmOf, roundAxis };
+/**
+ * Writes a mark of the axis, in the unit of the whole axis.
+ *
+ * @param {number} ms
+ * @param {number} endMs The end of the axis.
+ */
+function markLabel(ms, endMs) {
+  if (ms === 0) return "0";
+  return endMs >= 1000 ? `${Number((ms / 1000).toFixed(3))} s` : `${Number(ms.toFixed(3))} ms`;
+}
+
+module.exports = { axisSpan, countInSlices, markLabel, rhythmOf, roundAxis };

@@ -4,7 +4,7 @@
 
 const assert = require("node:assert/strict");
 const { describe, it } = require("node:test");
-const { axisSpan, countInSlices, rhythmOf, roundAxis } = require("../../src/view/timeline.js");
+const { axisSpan, countInSlices, markLabel, rhythmOf, roundAxis } = require("../../src/view/timeline.js");
 
 describe("axisSpan", () => {
   it("has room for the plan and for what takes longer", () => {
@@ -62,5 +62,23 @@ describe("rhythmOf", () => {
   it("gives the gap in the middle and the longest, by size and not by name", () => {
     assert.deepEqual(rhythmOf([5, 14, 114, 115]), { firstMs: 5, medianGapMs: 9, longestGapMs: 100 });
     assert.deepEqual(rhythmOf([5, 10, 40]), { firstMs: 5, medianGapMs: 17.5, longestGapMs: 30 });
+  });
+});
+
+describe("markLabel", () => {
+  it("has the unit of the axis", () => {
+    assert.deepEqual(
+      [0, 200, 800].map((ms) => markLabel(ms, 800)),
+      ["0", "200 ms", "800 ms"],
+    );
+    assert.deepEqual(
+      [0, 500, 3000].map((ms) => markLabel(ms, 3000)),
+      ["0", "0.5 s", "3 s"],
+    );
+  });
+
+  it("shows no rounding errors", () => {
+    assert.equal(markLabel(0.1 + 0.2, 10), "0.3 ms");
+    assert.equal(markLabel(3 * 100, 1200), "0.3 s");
   });
 });

@@ -1,0 +1,50 @@
+// @ts-check
+"use strict";
+
+/** The settings that apply to the next call of either group: wire format and deadline. */
+
+const { CODE_NAMES } = require("../../rpc/status.js");
+const { byTestId } = require("../../view/dom.js");
+const { IntegerField } = require("../../view/integer-field.js");
+
+const NOTES = {
+  text: "Text: frames in base64. Each message of a stream is handed over when it arrives.",
+  binary:
+    "Binary: a quarter smaller. A browser gives grpc-web a binary answer only as a whole, so all messages of a stream " +
+    "are handed over at its end.",
+};
+
+/**
+ * @typedef {object} Settings
+ * @property {IntegerField} deadline
+ * @property {() => import("../../rpc/echo.js").WireFormat} format
+ */
+
+/**
+ * @param {HTMLElement} root
+ * @returns {Settings}
+ */
+function connectSettings(root) {
+  const binary = byTestId(root, "wire-binary", HTMLInputElement);
+  const text = byTestId(root, "wire-text", HTMLInputElement);
+  const note = byTestId(root, "wire-note", HTMLElement);
+  /** @returns {import("../../rpc/echo.js").WireFormat} */
+  const format = () => (binary.checked ? "binary" : "text");
+  const describe = () => (note.textContent = NOTES[format()]);
+  for (const radio of [text, binary]) radio.addEventListener("change", describe);
+  describe();
+  return { deadline: new IntegerField(byTestId(root, "deadline", HTMLInputElement)), format };
+}
+
+/**
+ * Offers all status codes that a call can be aborted with.
+ *
+ * @param {HTMLSelectElement} select
+ * @param {string} chosen
+ */
+function offerCodes(select, chosen) {
+  const options = CODE_NAMES.map((name, code) => new Option(`${code} ${name}`, String(code), name === chosen));
+  select.replaceChildren(...options.slice(1)); // OK is not an error
+}
+
+module.exports = { connectSettings, offerCodes };
