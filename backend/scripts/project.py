@@ -14,6 +14,7 @@ from pathlib import Path
 from machine import Problem, check_node, free_port
 from steps import BACKEND, BUNDLE_STAMP, FRONTEND, PYTHON, digest, install, local_environment, prepare_site
 
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 STOP_SECONDS = 5
 POLL_SECONDS = 0.5
 GUNICORN = [str(PYTHON), "-m", "gunicorn", "-c", str(BACKEND / "config" / "gunicorn.conf.py")]
@@ -103,19 +104,28 @@ def tools() -> None:
     install(dev=True)
 
 
+def be_stopped(number: int, _frame: object) -> None:
+    """Turns the first signal into an exception, so that what was started is ended too.
+
+    Later ones change nothing: a closing terminal signals twice, and people press Ctrl-C again.
+    """
+    for other in STOP_SIGNALS:
+        signal.signal(other, signal.SIG_IGN)
+    raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)
+
+
 def main() -> int:
     """Runs the command that the first argument names. Gives the exit code."""
     commands = {"demo": demo, "dev": dev, "setup": setup, "tools": tools}
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        # As an exception, so that what runs below is ended too.
-        signal.signal(number, lambda received, _frame: sys.exit(128 + received))
+    for number in STOP_SIGNALS:
+        signal.signal(number, be_stopped)
     try:
         commands[sys.argv[1]]()
     except Problem as problem:
         print(problem, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        return 130
+        return 128 + signal.SIGINT
     return 0
 
 
