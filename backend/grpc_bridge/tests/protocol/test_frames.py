@@ -1,0 +1,100 @@
+"""Frames: how they are written, what is refused by the header alone, how much a reader holds."""
+
+from __future__ import annotations
+
+import tracemalloc
+
+import pytest
+
+from grpc_bridge.protocol.frames import HEADER_BYTES, FrameReader, encode_frame, split_frames
+from grpc_bridge.protocol.status import StatusCode, StatusError
+from grpc_bridge.tests.protocol.bodies import frame, header
+
+MEGABYTE = 1024 * 1024
+
+
+@pytest.mark.parametrize(
+    ("payload", "flags", "data"),
+    [
+        (b"", 0, b"\x00\x00\x00\x00\x00"),
+        (b"abc", 0, b"\x00\x00\x00\x00\x03abc"),
+        (b"abc", 0x80, b"\x80\x00\x00\x00\x03abc"),
+        (b"x" * 0x0102, 0, b"\x00\x00\x00\x01\x02" + b"x" * 0x0102),
+        (b"x" * 0x010203, 0x01, b"\x01\x00\x01\x02\x03" + b"x" * 0x010203),
+    ],
+)
+def test_a_frame_is_flags_length_and_payload(payload: bytes, flags: int, data: bytes) -> None:
+    assert encode_frame(payload, flags) == data
+
+
+@pytest.mark.parametrize("flags", range(1, 256))
+def test_no_flag_is_taken_on_a_request_message(flags: int) -> None:
+    with pytest.raises(StatusError) as caught:
+        split_frames(header(flags, 0), MEGABYTE)
+    assert caught.value.code is StatusCode.INTERNAL
+    assert ("Compressed" in caught.value.message) == (flags == 0x01)
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray])
+@pytest.mark.parametrize(
+    ("data", "messages", "taken", "needed"),
+    [
+        (b"", [], 0, 5),
+        (b"\x00\x00\x00\x00", [], 0, 5),
+        (header(0, 3), [], 0, 8),
+        (header(0, 3) + b"ab", [], 0, 8),
+        (frame(b"abc"), [b"abc"], 8, 5),
+        (frame(b"abc") + b"\x00", [b"abc"], 8, 5),
+        (frame(b"abc") + header(0, 7) + b"1", [b"abc"], 8, 12),
+        (frame(b"") + frame(b"a"), [b"", b"a"], 11, 5),
+    ],
+)
+def test_split_says_what_it_took_and_what_it_needs(
+    kind: type[bytes | bytearray], data: bytes, messages: list[bytes], taken: int, needed: int
+) -> None:
+    split = split_frames(kind(data), MEGABYTE)
+    assert split == (messages, taken, needed)
+    assert all(type(message) is bytes for message in split[0])
+
+
+def test_the_limit_itself_is_allowed() -> None:
+    assert split_frames(frame(b"abc"), 3)[0] == [b"abc"]
+    with pytest.raises(StatusError, match="RESOURCE_EXHAUSTED") as caught:
+        split_frames(frame(b"abc"), 2)
+    assert caught.value.message == "Received message larger than max (3 vs. 2)"
+
+
+def test_a_reader_can_go_on_after_a_part() -> None:
+    reader = FrameReader(MEGABYTE)
+    assert reader.receive_data(frame(b"one") + frame(b"two")[:6]) == [b"one"]
+    assert reader.receive_data(b"") == []
+    assert reader.receive_data(frame(b"two")[6:] + frame(b"")) == [b"two", b""]
+    reader.end()
+
+
+def test_2_gib_announced_are_refused_before_anything_is_held() -> None:
+    reader = FrameReader(MEGABYTE)
+    assert reader.receive_data(header(0, 2**31)[:4]) == []
+    with pytest.raises(StatusError, match="RESOURCE_EXHAUSTED"):
+        reader.receive_data(header(0, 2**31)[4:])
+    assert len(reader._buffer) == HEADER_BYTES
+
+
+def test_2_gib_announced_and_allowed_take_no_memory_before_they_come() -> None:
+    reader = FrameReader(2**32 - 1)
+    tracemalloc.start()
+    try:
+        assert reader.receive_data(header(0, 2**31)) == []
+        for _ in range(16):
+            assert reader.receive_data(b"x" * 65536) == []
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert len(reader._buffer) == HEADER_BYTES + MEGABYTE
+    assert peak < 4 * MEGABYTE
+
+
+def test_a_reader_lets_go_of_what_it_has_given() -> None:
+    reader = FrameReader(MEGABYTE)
+    reader.receive_data(frame(b"x" * MEGABYTE))
+    assert reader._buffer == b""

@@ -1,0 +1,58 @@
+"""Text mode: segments in, segments out."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+
+import pytest
+
+from grpc_bridge.protocol.status import StatusCode, StatusError
+from grpc_bridge.protocol.text import TextDecoder, decode_groups, encode_text
+from grpc_bridge.tests.protocol.bodies import single_bytes
+
+
+@pytest.mark.parametrize(
+    ("data", "segment"),
+    [(b"", b""), (b"f", b"Zg=="), (b"fo", b"Zm8="), (b"foo", b"Zm9v"), (b"\xff\xef\xbe", b"/+++")],
+)
+def test_a_segment_is_padded_and_has_the_standard_letters(data: bytes, segment: bytes) -> None:
+    assert encode_text(data) == segment
+    assert decode_groups(segment) == data
+
+
+@pytest.mark.parametrize("length", range(64))
+def test_a_segment_has_no_line_breaks_and_ends_on_a_group(length: int) -> None:
+    segment = encode_text(b"\xfb" * length)
+    assert len(segment) == (length + 2) // 3 * 4
+    assert b64decode(segment, validate=True) == b"\xfb" * length
+
+
+@pytest.mark.parametrize("byte", range(256))
+def test_every_byte_in_a_body_is_base64_or_refused(byte: int) -> None:
+    decoder = TextDecoder()
+    data = b"AA" + bytes([byte])
+    if byte in b"\r\n":
+        assert decoder.receive_data(data + b"AA") == b"\0\0\0"
+    elif byte in b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/":
+        assert len(decoder.receive_data(data + b"A")) == 3
+    else:
+        with pytest.raises(StatusError, match="INTERNAL: Request body is not base64"):
+            decoder.receive_data(data + b"A")
+
+
+def test_only_whole_groups_are_given_and_at_most_three_characters_kept() -> None:
+    decoder, given = TextDecoder(), []
+    for character in single_bytes(b"Zm9v\r\nZm8=Zg==\n"):
+        given.append(decoder.receive_data(character))
+        assert len(decoder._rest) <= 3
+    assert [part for part in given if part] == [b"foo", b"fo", b"f"]
+    decoder.end()
+
+
+@pytest.mark.parametrize("rest", [b"Z", b"Zm", b"Zm9", b"Zg=", b"Z\n"])
+def test_an_end_inside_a_group_is_refused(rest: bytes) -> None:
+    decoder = TextDecoder()
+    assert decoder.receive_data(b"Zm9v" + rest) == b"foo"
+    with pytest.raises(StatusError) as caught:
+        decoder.end()
+    assert caught.value.code is StatusCode.INTERNAL
