@@ -10,7 +10,7 @@ from grpc_bridge.context import AsyncContext, CallContext, CallSource, SyncConte
 from grpc_bridge.protocol.negotiation import answer_wire, check_encoding
 from grpc_bridge.protocol.status import StatusCode, StatusError
 from grpc_bridge.protocol.timeout import decode_timeout
-from grpc_bridge.protocol.wire import BinaryWire
+from grpc_bridge.protocol.wire import BinaryWire, RequestReader
 from grpc_bridge.registry import Method
 
 STREAM_HEADERS = (
@@ -32,6 +32,14 @@ class Call:
         self.wire = wire
         self.context = context
         self.settings = settings
+
+    def reader(self) -> RequestReader:
+        """Gives a reader for the request's body."""
+        return self.request_wire.reader(self.settings.max_receive_message_bytes)
+
+    def read_body(self, body: bytes) -> list[bytes]:
+        """Gives the messages of a body that is there as a whole. Raises `StatusError` for bad input."""
+        return self.request_wire.read_body(body, self.settings.max_receive_message_bytes)
 
     def one_message(self, messages: list[bytes]) -> bytes:
         """Gives the message of a request that has one. Raises `StatusError` UNIMPLEMENTED for any other number."""

@@ -81,6 +81,11 @@ class FrameReader:
         del self._buffer[:taken]
         return messages
 
+    @property
+    def wanted_bytes(self) -> int:
+        """How many bytes are missing until `receive_data` can tell more, at least one."""
+        return self._needed - len(self._buffer)
+
     def end(self) -> None:
         """The body has ended. Raises `StatusError` INTERNAL if it ended inside a frame."""
         if self._buffer:

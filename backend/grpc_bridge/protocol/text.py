@@ -32,6 +32,10 @@ class TextDecoder:
         self._rest = data[whole:]
         return decode_groups(data[:whole])
 
+    def wanted_characters(self, wanted_bytes: int) -> int:
+        """Gives how many characters are missing at least until that many more bytes are decoded."""
+        return -(-wanted_bytes // 3) * GROUP - len(self._rest)
+
     def end(self) -> None:
         """The body has ended. Raises `StatusError` INTERNAL if it ended inside a group."""
         if self._rest:

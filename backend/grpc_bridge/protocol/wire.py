@@ -25,6 +25,11 @@ class RequestReader:
         """Gives the messages that `data` completes. Raises `StatusError` for bytes that cannot be a request."""
         return self._frames.receive_data(data)
 
+    @property
+    def wanted_bytes(self) -> int:
+        """How many bytes of the body are missing until `receive_data` can tell more, at least one."""
+        return self._frames.wanted_bytes
+
     def end(self) -> None:
         """The body has ended. Raises `StatusError` INTERNAL if it ended too early."""
         self._frames.end()
@@ -40,6 +45,11 @@ class TextRequestReader(RequestReader):
     def receive_data(self, data: bytes) -> list[bytes]:
         """Gives the messages that `data` completes. Raises `StatusError` for bytes that cannot be a request."""
         return self._frames.receive_data(self._text.receive_data(data))
+
+    @property
+    def wanted_bytes(self) -> int:
+        """How many bytes of the body are missing until `receive_data` can tell more, at least one."""
+        return self._text.wanted_characters(self._frames.wanted_bytes)
 
     def end(self) -> None:
         """The body has ended. Raises `StatusError` INTERNAL if it ended too early."""

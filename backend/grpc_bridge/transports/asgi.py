@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from contextlib import nullcontext
-from typing import Any
+from typing import Any, Protocol
 
 from grpc_bridge.call import Call, admit, refused_call
 from grpc_bridge.conf import BridgeSettings
@@ -15,7 +15,7 @@ from grpc_bridge.protocol.metadata import Metadatum, decode_metadata
 from grpc_bridge.protocol.negotiation import Refusal, classify
 from grpc_bridge.protocol.status import StatusError
 from grpc_bridge.registry import Registry
-from grpc_bridge.transports.asgi_request import READ_AHEAD_BYTES, Event, Receive, RequestBody
+from grpc_bridge.transports.asgi_request import Event, Receive, RequestBody
 from grpc_bridge.transports.guard import HandlerGuard
 
 Scope = MutableMapping[str, Any]
@@ -31,6 +31,22 @@ DISCARD_BYTES = 64 * 1024 * 1024
 DISCARD_SECONDS = 5.0
 """How much of a refused request's body is read after the answer. A client that still sends does not see an answer on a
 connection that is reset under it; one that sends for ever must not hold the connection."""
+
+
+class Body(Protocol):
+    """What a call asks of the request's body."""
+
+    async def only_message(self) -> bytes:
+        """Gives the one message of a method whose requests do not stream. Raises `StatusError` for bad input."""
+
+    async def next(self) -> bytes | None:
+        """Gives the next message of a stream, None after the last. Raises `StatusError` for bad input."""
+
+    async def watch(self) -> None:
+        """Runs beside the handler and ends the call when its caller goes."""
+
+    def close(self) -> None:
+        """The call is over: whoever waits for a message stops waiting."""
 
 
 class AsgiRequest:
@@ -87,26 +103,24 @@ class AsgiBridge:
             await _answer(send, 200, *refused_call(decision, accept, error))
             await _discard(receive)
         else:
-            if not await serve_call(call, receive, send):
+            body = RequestBody(call, receive)
+            await serve_call(call, body, send)
+            if not body.ended:
                 await _discard(receive)
 
 
-async def serve_call(call: Call, receive: Receive, send: Send, read_ahead_bytes: int = READ_AHEAD_BYTES) -> bool:
-    """Answers an admitted call. Gives whether the request's body has been received to its end.
-
-    The WSGI transport comes in here too, with handlers that it cannot run itself.
-    """
+async def serve_call(call: Call, body: Body, send: Send) -> None:
+    """Answers an admitted call. The WSGI transport comes in here too, with handlers that it cannot run itself."""
     context, method = call.context, call.method
-    body = RequestBody(call, receive, read_ahead_bytes)
     response = _Response(call, send) if method.response_streaming else None
     payload: bytes | None = None
     with HandlerGuard(context, body) as guard, AsyncCallThread() if method.is_async else nullcontext() as thread:
         try:
-            request: bytes | RequestBody = body if method.request_streaming else await body.only_message()
+            request: bytes | Body = body if method.request_streaming else await body.only_message()
         except StatusError as error:
             context.reject(error)
         else:
-            guard.watch(body.receive_all if method.request_streaming else body.wait_for_disconnect)
+            guard.watch(body.watch)
             if thread is not None:
                 await thread.started()
             if response is not None:
@@ -118,7 +132,6 @@ async def serve_call(call: Call, receive: Receive, send: Send, read_ahead_bytes:
     else:
         answer = call.unary_body(payload)
         await _answer(send, 200, call.headers(), answer)
-    return body.ended
 
 
 class _Response:

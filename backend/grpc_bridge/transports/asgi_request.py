@@ -23,7 +23,7 @@ MESSAGE_OVERHEAD_BYTES = 64
 class RequestBody:
     """The messages of a request. Only one coroutine receives at a time: ASGI has one queue for body and disconnect."""
 
-    def __init__(self, call: Call, receive: Receive, read_ahead_bytes: int = READ_AHEAD_BYTES) -> None:
+    def __init__(self, call: Call, receive: Receive) -> None:
         self._call = call
         self._receive = receive
         self.ended = False
@@ -31,7 +31,6 @@ class RequestBody:
         if call.method.request_streaming:
             self._messages: deque[bytes] = deque()
             self._waiting_bytes = 0
-            self._read_ahead_bytes = read_ahead_bytes
             self._asked = False
             self._may_receive = asyncio.Event()
             self._arrived = asyncio.Event()
@@ -43,11 +42,11 @@ class RequestBody:
 
         Raises `StatusError` for bad input, and for a caller that has gone before the end.
         """
-        call, limit = self._call, self._call.settings.max_receive_message_bytes
+        call = self._call
         data, more = await self._receive_chunk()
         if not more:
-            return call.one_message(call.request_wire.read_body(data, limit))
-        reader = call.request_wire.reader(limit)
+            return call.one_message(call.read_body(data))
+        reader = call.reader()
         messages = reader.receive_data(data)
         while more and len(messages) < 2:
             data, more = await self._receive_chunk()
@@ -66,39 +65,39 @@ class RequestBody:
         self.ended = not more
         return event.get("body", b""), more
 
-    async def receive_all(self) -> None:
-        """Receives the messages of a stream, no faster than they are taken, and then waits for the disconnect."""
-        reader = self._call.request_wire.reader(self._call.settings.max_receive_message_bytes)
+    async def watch(self) -> None:
+        """Receives the messages of a stream, no faster than they are taken, and ends the call when its caller goes."""
+        if self._call.method.request_streaming:
+            await self._receive_messages()
+        while (await self._receive())["type"] != "http.disconnect":
+            pass  # what still arrives of a body is dropped
+        self.ended = True
+        self._call.context.disconnect()
+
+    async def _receive_messages(self) -> None:
+        reader = self._call.reader()
         try:
             while not self.ended:
-                while self._waiting_bytes >= self._read_ahead_bytes and not self._asked:
+                while self._waiting_bytes >= READ_AHEAD_BYTES and not self._asked:
                     self._may_receive.clear()
                     await self._may_receive.wait()
                 data, _ = await self._receive_chunk()
                 messages = reader.receive_data(data)
-                if self.ended:
-                    reader.end()
                 if messages:
                     self._asked = False
                 self._messages.extend(messages)
                 self._waiting_bytes += sum(len(message) + MESSAGE_OVERHEAD_BYTES for message in messages)
+                if self.ended:
+                    reader.end()
                 self._arrived.set()
         except StatusError as error:
             self._error = error
             self._arrived.set()
-        await self.wait_for_disconnect()
-
-    async def wait_for_disconnect(self) -> None:
-        """Ends the call when its caller goes. What still arrives of a body is dropped."""
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
-        self.ended = True
-        self._call.context.disconnect()
 
     async def next(self) -> bytes | None:
         """Gives the next message of a stream, None after the last.
 
-        Raises `StatusError` for bad input, after all messages before it, and `CancelledError` when the call is over.
+        Raises `StatusError` for bad input and `CancelledError` when the call is over.
         """
         while not self._messages:
             if self._closed:

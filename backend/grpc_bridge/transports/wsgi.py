@@ -61,8 +61,8 @@ class WsgiBridge:
         if decision is None:
             return self._application(environ, start_response)
         if isinstance(decision, Refusal):
-            WsgiBody(environ).discard()
-            return _answer(start_response, f"{decision.status} {decision.reason}", decision.all_headers, decision.body)
+            status = f"{decision.status} {decision.reason}"
+            return _answer(start_response, status, decision.all_headers, decision.body, WsgiBody(environ))
         accept = environ.get("HTTP_ACCEPT")
         try:
             call = admit(
@@ -70,8 +70,7 @@ class WsgiBridge:
                 accept=accept, timeout=environ.get("HTTP_GRPC_TIMEOUT"), encoding=environ.get("HTTP_GRPC_ENCODING"),
             )  # fmt: skip
         except StatusError as error:
-            WsgiBody(environ).discard()
-            return _answer(start_response, "200 OK", *refused_call(decision, accept, error))
+            return _answer(start_response, "200 OK", *refused_call(decision, accept, error), WsgiBody(environ))
         return _serve(call, WsgiBody(environ), start_response)
 
 
@@ -89,16 +88,12 @@ def _serve(call: Call, body: WsgiBody, start_response: StartResponse) -> Iterabl
     finally:
         call.context.finish()
         call_finished()
-    body.discard()
     answer = call.unary_body(payload)
-    return _answer(start_response, "200 OK", call.headers(), answer)
+    return _answer(start_response, "200 OK", call.headers(), answer, body)
 
 
 def _request(call: Call, body: WsgiBody) -> bytes | Iterator[bytes]:
-    limit = call.settings.max_receive_message_bytes
-    if call.method.request_streaming:
-        return body.messages(call.request_wire, limit)
-    return call.one_message(body.read_messages(call.request_wire, limit))
+    return body.messages(call) if call.method.request_streaming else body.only_message(call)
 
 
 def _stream(call: Call, body: WsgiBody, start_response: StartResponse) -> Iterator[bytes]:
@@ -116,8 +111,8 @@ def _stream(call: Call, body: WsgiBody, start_response: StartResponse) -> Iterat
             yield frame
             frame = next(frames, None)
         call.context.finish()
-        body.discard()
         yield call.trailers()
+        body.discard()
     except GeneratorExit:
         call.context.disconnect()
         frames.close()  # type: ignore[attr-defined]
@@ -127,6 +122,13 @@ def _stream(call: Call, body: WsgiBody, start_response: StartResponse) -> Iterat
         call_finished()
 
 
-def _answer(start_response: StartResponse, status: str, headers: Iterable[tuple[str, str]], body: bytes) -> list[bytes]:
-    start_response(status, [*headers, ("content-length", str(len(body)))])
-    return [body]
+def _answer(
+    start_response: StartResponse, status: str, headers: Iterable[tuple[str, str]], answer: bytes, body: WsgiBody
+) -> Iterable[bytes]:
+    start_response(status, [*headers, ("content-length", str(len(answer)))])
+    return [answer] if body.ended else _and_then_discard(answer, body)
+
+
+def _and_then_discard(answer: bytes, body: WsgiBody) -> Iterator[bytes]:
+    yield answer
+    body.discard()

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from grpc_bridge.call import Call
 from grpc_bridge.protocol.status import StatusCode, StatusError
-from grpc_bridge.protocol.wire import BinaryWire, RequestReader
 
 CHUNK_BYTES = 64 * 1024
 
+IDLE_SECONDS = 30.0
+"""How long the next piece of a body is waited for. A caller that stops sending must not hold a thread for good."""
+
 DISCARD_BYTES = 64 * 1024 * 1024
-"""How much of a body that nobody wants is read all the same, if its length is known. A client that still sends does not
-see an answer on a connection that is reset under it."""
+DISCARD_SECONDS = 2.0
+DISCARD_PIECE_BYTES = 8 * 1024
+"""How much of a body that nobody wants is read all the same, for how long, and how much at a time. A caller that still
+sends does not see an answer on a connection that is reset under it."""
 
 
 class WsgiBody:
@@ -20,13 +27,19 @@ class WsgiBody:
 
     def __init__(self, environ: dict[str, Any]) -> None:
         self._input = environ["wsgi.input"]
+        self._socket = environ.get("gunicorn.socket")  # without it no wait can be limited
         length: str = environ.get("CONTENT_LENGTH") or ""
         self._left: int | None = int(length) if length.isdecimal() and len(length) < 20 else None
         if self._left is None and not environ.get("wsgi.input_terminated"):
             self._left = 0  # without a length, only a server that marks the end by itself may be read from
 
-    def read(self, size: int = CHUNK_BYTES) -> bytes:
-        """Gives at most `size` bytes, b"" at the end. Raises `StatusError` for a body that breaks off."""
+    @property
+    def ended(self) -> bool:
+        """Whether the body has been read to its end."""
+        return self._left == 0
+
+    def _read(self, size: int) -> bytes:
+        """Gives at most `size` bytes, b"" at the end. Raises `StatusError` CANCELLED for a body that breaks off."""
         if self._left is not None:
             size = min(size, self._left)
             if not size:
@@ -36,48 +49,74 @@ class WsgiBody:
         except Exception as error:  # servers have their own exceptions for a bad chunk or a lost connection
             self._left = 0
             raise StatusError(StatusCode.CANCELLED, "Request body could not be read") from error
-        if self._left is not None:
-            if not data:
-                self._left = 0
-                raise StatusError(StatusCode.CANCELLED, "Request body ends before its content-length")
+        if self._left is None:
+            self._left = None if data else 0
+        elif data:
             self._left -= len(data)
-        elif not data:
+        else:
             self._left = 0
+            raise StatusError(StatusCode.CANCELLED, "Request body ends before its content-length")
         return data
 
-    def read_messages(self, wire: BinaryWire, max_message_bytes: int) -> list[bytes]:
-        """Gives the messages of the body, two at most. Raises `StatusError` for bytes that cannot be a request."""
-        if self._left is not None and self._left <= 2 * max_message_bytes:
-            return wire.read_body(self._read_whole(self._left), max_message_bytes)
+    @contextmanager
+    def _wait_at_most(self, seconds: float) -> Iterator[None]:
+        if self._socket is None:
+            yield
+            return
+        before = self._socket.gettimeout()
+        self._socket.settimeout(seconds)
+        try:
+            yield
+        finally:
+            self._socket.settimeout(before)
+
+    def only_message(self, call: Call) -> bytes:
+        """Gives the one message of a method whose requests do not stream. Raises `StatusError` for bad input."""
+        if self._left is not None and self._left <= 2 * call.settings.max_receive_message_bytes:
+            return call.one_message(call.read_body(self._read_whole(self._left)))
         messages: list[bytes] = []
-        for message in self.messages(wire, max_message_bytes):
+        for message in self.messages(call):
             messages.append(message)
-            if len(messages) == 2:
+            if len(messages) > 1:
                 break
-        return messages
+        return call.one_message(messages)
 
     def _read_whole(self, length: int) -> bytes:
-        data = self.read(length)
-        if len(data) == length:
-            return data
-        parts = [data]
-        while part := self.read():
-            parts.append(part)
+        with self._wait_at_most(IDLE_SECONDS):
+            data = self._read(length)
+            if len(data) == length:
+                return data
+            parts = [data]
+            while part := self._read(CHUNK_BYTES):
+                parts.append(part)
         return b"".join(parts)
 
-    def messages(self, wire: BinaryWire, max_message_bytes: int) -> Iterator[bytes]:
-        """Gives the messages one by one, reading no further than it is asked to. Raises `StatusError` as above."""
-        reader: RequestReader = wire.reader(max_message_bytes)
-        while data := self.read():
+    def messages(self, call: Call) -> Iterator[bytes]:
+        """Gives the messages one by one. Raises `StatusError` for bad input.
+
+        A server's `read` waits until it has all that it was asked for, so no more is asked for than the next step
+        needs: a message is there as soon as it has arrived, and one that is too large is refused on its header.
+        """
+        reader = call.reader()
+        while True:
+            with self._wait_at_most(IDLE_SECONDS):
+                data = self._read(min(reader.wanted_bytes, CHUNK_BYTES))
+            if not data:
+                break
             yield from reader.receive_data(data)
         reader.end()
 
     def discard(self) -> None:
-        """Reads what is left of the body, if that is known to be little enough."""
-        if self._left is None or self._left > DISCARD_BYTES:
+        """Reads what is left of the body, within limits. To be called when the answer has been sent."""
+        if self._socket is None:
             return
-        try:
-            while self.read():
-                pass
-        except StatusError:
-            return
+        give_up = time.monotonic() + DISCARD_SECONDS
+        discarded = 0
+        with self._wait_at_most(DISCARD_SECONDS):
+            try:
+                while discarded < DISCARD_BYTES and (data := self._read(DISCARD_PIECE_BYTES)):
+                    discarded += len(data)
+                    if time.monotonic() > give_up:
+                        return
+            except StatusError:
+                return

@@ -1,7 +1,7 @@
 """Handlers that WSGI cannot run itself: `async def` ones, and those with a deadline to be held.
 
-They run on the process's background loop, served by the ASGI transport; the WSGI server's thread only carries bytes. It
-alone touches `wsgi.input` and gives the answer, so nothing of the server is used from two threads.
+They run on the process's background loop, as under ASGI; the WSGI server's thread only carries bytes. It alone touches
+`wsgi.input` and gives the answer, so nothing of the server is used from two threads.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from grpc_bridge.transports.asgi import serve_call
 from grpc_bridge.transports.asgi_request import Event
 from grpc_bridge.transports.wsgi_body import WsgiBody
 
-_DISCONNECT: Event = {"type": "http.disconnect"}
-_READ: Event = {"type": "read"}
+_READ = "read"
 
 
 def serve_on_loop(call: Call, body: WsgiBody, start_response: Callable[..., Any]) -> Iterator[bytes]:
     """Gives the answer of a call that runs on the background loop. Closed early, it has lost its caller."""
     exchange = _Exchange(background_loop())
     exchange.start(call)
+    messages = body.messages(call) if call.method.request_streaming else _one(body, call)
     try:
         for event in exchange.events():
-            if event is _READ:
-                exchange.give(_read(body))
+            if event["type"] == _READ:
+                exchange.read(messages)
             elif event["type"] == "http.response.start":
                 headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in event["headers"]]
                 start_response(f"{event['status']} OK", headers)
@@ -41,32 +41,29 @@ def serve_on_loop(call: Call, body: WsgiBody, start_response: Callable[..., Any]
         exchange.disconnect()
 
 
-def _read(body: WsgiBody) -> Event:
-    try:
-        data = body.read()
-    except StatusError:
-        return _DISCONNECT
-    return {"type": "http.request", "body": data, "more_body": bool(data)}
+def _one(body: WsgiBody, call: Call) -> Iterator[bytes]:
+    yield body.only_message(call)
 
 
 class _Exchange:
-    """One call on the loop, seen from the server's thread: it takes events in turn and answers those that ask."""
+    """One call between the loop and the server's thread, which takes events in turn and answers those that ask.
+
+    To the call it is the request's body and the ASGI `send`.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
-        self._asked: asyncio.Future[Event] | None = None
+        self._asked: asyncio.Future[bytes | None] | None = None
         self._sent: asyncio.Future[None] | None = None
-        self._body_ended = False
-        self._disconnected = False
+        self._gone = asyncio.Event()
 
     # In the server's thread.
 
     def start(self, call: Call) -> None:
         """Starts the call on the loop."""
-        # Nothing is read ahead: while the thread waits for the caller to send, it cannot give him an answer.
-        serving = serve_call(call, self._receive, self._send, read_ahead_bytes=0)
-        self._future = asyncio.run_coroutine_threadsafe(serving, self._loop)
+        self._call = call
+        self._future = asyncio.run_coroutine_threadsafe(serve_call(call, self, self._send), self._loop)
         self._future.add_done_callback(lambda _: self._events.put(None))
 
     def events(self) -> Iterator[Event]:
@@ -75,9 +72,12 @@ class _Exchange:
             yield event
         self._future.result()
 
-    def give(self, event: Event) -> None:
-        """Gives the loop the piece of the request that it has asked for."""
-        self._loop.call_soon_threadsafe(self._on_given, event)
+    def read(self, messages: Iterator[bytes]) -> None:
+        """Reads the next message and gives it to the loop, or the error that it was."""
+        try:
+            self._loop.call_soon_threadsafe(self._on_read, next(messages, None), None)
+        except StatusError as error:
+            self._loop.call_soon_threadsafe(self._on_read, None, error)
 
     def taken(self) -> None:
         """Tells the loop that the server has taken the bytes of the answer."""
@@ -89,33 +89,48 @@ class _Exchange:
 
     # On the loop.
 
-    async def _receive(self) -> Event:
-        if self._disconnected:
-            return _DISCONNECT
+    async def only_message(self) -> bytes:
+        """Gives the one message of the request. Raises `StatusError` for bad input."""
+        message = await self.next()
+        assert message is not None  # `WsgiBody.only_message` raises instead
+        return message
+
+    async def next(self) -> bytes | None:
+        """Gives the next message, None after the last. Raises `StatusError` for bad input."""
         self._asked = self._loop.create_future()
-        if not self._body_ended:
-            self._events.put(_READ)
-        event = await self._asked
-        self._body_ended = not event.get("more_body", False)
-        return event
+        self._events.put({"type": _READ})
+        return await self._asked
+
+    async def watch(self) -> None:
+        """Ends the call when its caller goes."""
+        await self._gone.wait()
+        self._call.context.disconnect()
+
+    def close(self) -> None:
+        """The call is over: whoever waits for a message stops waiting."""
+        if self._asked is not None:
+            self._asked.cancel()
 
     async def _send(self, event: Event) -> None:
-        if self._disconnected:
+        if self._gone.is_set():
             return
         self._events.put(event)
         if event.get("more_body"):
             self._sent = self._loop.create_future()
             await self._sent
 
-    def _on_given(self, event: Event) -> None:
-        if self._asked is not None and not self._asked.done():
-            self._asked.set_result(event)
+    def _on_read(self, message: bytes | None, error: StatusError | None) -> None:
+        if self._asked is None or self._asked.done():
+            return
+        if error is None:
+            self._asked.set_result(message)
+        else:
+            self._asked.set_exception(error)
 
     def _on_taken(self) -> None:
         if self._sent is not None and not self._sent.done():
             self._sent.set_result(None)
 
     def _on_disconnect(self) -> None:
-        self._disconnected = True
-        self._on_given(_DISCONNECT)
+        self._gone.set()
         self._on_taken()
