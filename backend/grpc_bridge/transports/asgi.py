@@ -132,6 +132,8 @@ async def serve_call(call: Call, body: Body, send: Send) -> None:
     else:
         answer = call.unary_body(payload)
         await _answer(send, 200, call.headers(), answer)
+    if not body.ended:
+        await guard.watcher_ended()
 
 
 class _Response:
@@ -149,7 +151,7 @@ class _Response:
             await self._start()
         try:
             await self._send({"type": "http.response.body", "body": frames, "more_body": True})
-        except OSError:  # ASGI 2.4: the caller has gone
+        except Exception:  # ASGI 2.4 says OSError for a caller that has gone; servers raise others as well
             self._call.context.disconnect()
             raise asyncio.CancelledError from None
         self._writes += 1
