@@ -106,6 +106,7 @@ class AsgiBridge:
             body = RequestBody(call, receive)
             await serve_call(call, body, send)
             if not body.ended:
+                await body.watch_ended()
                 await _discard(receive)
 
 
@@ -132,8 +133,6 @@ async def serve_call(call: Call, body: Body, send: Send) -> None:
     else:
         answer = call.unary_body(payload)
         await _answer(send, 200, call.headers(), answer)
-    if not body.ended:
-        await guard.watcher_ended()
 
 
 class _Response:

@@ -28,6 +28,8 @@ class RequestBody:
         self._receive = receive
         self.ended = False
         """Whether the body has been received to its end, or nobody is there any more to send the rest."""
+        self._closed = False
+        self._watcher: asyncio.Task[None] | None = None
         if call.method.request_streaming:
             self._messages: deque[bytes] = deque()
             self._waiting_bytes = 0
@@ -35,7 +37,6 @@ class RequestBody:
             self._may_receive = asyncio.Event()
             self._arrived = asyncio.Event()
             self._error: StatusError | None = None
-            self._closed = False
 
     async def only_message(self) -> bytes:
         """Gives the one message of a method whose requests do not stream, once the body has ended.
@@ -67,17 +68,28 @@ class RequestBody:
 
     async def watch(self) -> None:
         """Receives the messages of a stream, no faster than they are taken, and ends the call when its caller goes."""
+        self._watcher = asyncio.current_task()
         if self._call.method.request_streaming:
             await self._receive_messages()
-        while (await self._receive())["type"] != "http.disconnect":
-            pass  # what still arrives of a body is dropped
-        self.ended = True
-        self._call.context.disconnect()
+        # What still arrives of a body is dropped. A cancellation does not always get here: before Python 3.12 a server
+        # that waits by asyncio.wait_for() swallows it when a piece of the body arrives at the same time.
+        while not self._closed:
+            event = await self._receive()
+            if event["type"] == "http.disconnect":
+                self.ended = True
+                self._call.context.disconnect()
+                return
+            self.ended = not event.get("more_body", False)
+
+    async def watch_ended(self) -> None:
+        """Waits until `watch` has ended, if it ever began: servers cannot take two `receive()` at the same time."""
+        if self._watcher is not None:
+            await asyncio.wait((self._watcher,))
 
     async def _receive_messages(self) -> None:
         reader = self._call.reader()
         try:
-            while not self.ended:
+            while not self.ended and not self._closed:
                 while self._waiting_bytes >= READ_AHEAD_BYTES and not self._asked:
                     self._may_receive.clear()
                     await self._may_receive.wait()
@@ -117,7 +129,7 @@ class RequestBody:
 
     def close(self) -> None:
         """The call is over: whoever waits for a message stops waiting."""
+        self._closed = True
         if self._call.method.request_streaming:
-            self._closed = True
             self._messages.clear()
             self._arrived.set()
