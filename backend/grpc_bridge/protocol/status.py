@@ -56,7 +56,13 @@ _UNESCAPED = "".join(map(chr, range(0x20, 0x7F))).replace("%", "")
 
 def encode_message(message: str) -> str:
     """Percent-encodes a status message for `grpc-message`. Lone surrogates become question marks."""
-    return quote(message, safe=_UNESCAPED, errors="replace")
+    encoded = quote(message, safe=_UNESCAPED, errors="replace")
+    inner = encoded.strip(" ")
+    if inner == encoded:
+        return encoded
+    # Who reads a header or a trailer takes spaces at its ends for none of its value.
+    leading = len(encoded) - len(encoded.lstrip(" "))
+    return "%20" * leading + inner + "%20" * (len(encoded) - leading - len(inner))
 
 
 def decode_message(value: str) -> str:
