@@ -110,8 +110,6 @@ class CallContext:
         """Accepted and without effect, as `set_compression`."""
 
     def _set_initial_metadata(self, initial_metadata: Metadata) -> None:
-        if self._initial_sent:
-            raise ValueError("Initial metadata no longer allowed!")
         self._initial_pairs = encode_metadata(initial_metadata)
         self._initial_sent = True
 
@@ -163,6 +161,10 @@ class CallContext:
         """The initial metadata as header pairs. Asking for it means that it is sent now."""
         self._initial_sent = True
         return self._initial_pairs
+
+    def first_message_given(self) -> None:
+        """The headers go out with the first message: from here on initial metadata cannot be sent."""
+        self._initial_sent = True
 
     @property
     def trailing_pairs(self) -> tuple[tuple[str, str], ...]:
@@ -248,6 +250,8 @@ class SyncContext(CallContext, grpc.ServicerContext):  # type: ignore[misc]
         return self._add_callback(callback)
 
     def send_initial_metadata(self, initial_metadata: Metadata) -> None:
+        if self._initial_sent:
+            raise ValueError("Initial metadata no longer allowed!")
         self._set_initial_metadata(initial_metadata)
 
     def trailing_metadata(self) -> Metadata | None:  # type: ignore[override]
@@ -291,6 +295,8 @@ class AsyncContext(CallContext, grpc.aio.ServicerContext[Any, Any]):  # type: ig
             callback(self)
 
     async def send_initial_metadata(self, initial_metadata: Metadata) -> None:
+        if self._initial_sent:
+            raise grpc.aio.UsageError("Send initial metadata failed: already sent")
         self._set_initial_metadata(initial_metadata)
 
     def trailing_metadata(self) -> Metadata:  # type: ignore[override]

@@ -68,6 +68,7 @@ def run_stream(call: Call, request: bytes | Iterator[bytes]) -> Generator[bytes,
         for response in method.behavior(argument, context):
             if not context.active:
                 break
+            context.first_message_given()  # whoever sends it may be in another thread, and later
             yield frame(_serialize(call, response))
     except Exception as error:
         context.fail(error)
@@ -106,7 +107,8 @@ async def run_unary_async(call: Call, request: bytes | MessageStream) -> bytes |
         argument = (
             _deserialize(method, request) if isinstance(request, bytes) else _async_requests(call, context, request)
         )
-        return _serialize(call, await method.behavior(argument, context))
+        response = await method.behavior(argument, context)
+        return None if context.aborted else _serialize(call, response)
     except Exception as error:
         context.fail(error)
         return None
@@ -120,6 +122,8 @@ async def run_stream_async(call: Call, request: bytes | MessageStream, write: Wr
     method, context, frame = call.method, call.context, call.wire.message
 
     async def respond(response: Any) -> None:
+        if context.aborted:  # and the exception was swallowed; for `def` handlers grpcio goes on all the same
+            return
         await write(frame(_serialize(call, response)))
 
     try:
