@@ -36,7 +36,7 @@ START_SECONDS = 60.0
 """How long a server may take to answer its first request. A loaded machine imports slowly."""
 
 STOP_SECONDS = 15.0
-"""How long a server may take to end after SIGTERM. Open calls get `GRACEFUL_SECONDS`; a loaded machine takes its time."""
+"""How long a server may take to end after SIGTERM, of which open calls get `GRACEFUL_SECONDS`."""
 
 GRACEFUL_SECONDS = 3
 

@@ -1,0 +1,109 @@
+"""What Django gives a handler: the ORM, connections that are recycled, signals; and context variables."""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.contrib.auth import get_user_model
+from django.core.signals import request_finished, request_started
+from django.db import connection
+from google.protobuf.empty_pb2 import Empty
+from google.protobuf.wrappers_pb2 import BoolValue, Int32Value, StringValue
+
+from tests.contract.servicers.bookkeeping import events
+
+SIGNALS_KEY = "signals"
+
+variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="unset")
+
+
+def _note_started(**_: Any) -> None:
+    events[SIGNALS_KEY].append("request_started")
+
+
+def _note_finished(**_: Any) -> None:
+    events[SIGNALS_KEY].append("request_finished")
+
+
+def _listen(on: bool) -> Empty:
+    for signal, receiver in ((request_started, _note_started), (request_finished, _note_finished)):
+        if on:
+            signal.connect(receiver, dispatch_uid="contract")
+        else:
+            signal.disconnect(dispatch_uid="contract")
+    return Empty()
+
+
+def _count_users() -> Int32Value:
+    return Int32Value(value=get_user_model().objects.count())
+
+
+def _connection_is_open() -> BoolValue:
+    """Whether this thread has a connection before it asks for one; then it asks for one."""
+    is_open = connection.connection is not None
+    _count_users()
+    return BoolValue(value=is_open)
+
+
+def _swap_variable(value: str) -> StringValue:
+    before = variable.get()
+    variable.set(value)
+    return StringValue(value=before)
+
+
+class Sync:
+    """As `def` handlers."""
+
+    def CountUsers(self, request: Empty, context: Any) -> Int32Value:
+        return _count_users()
+
+    def CountUsersInStream(self, request: Empty, context: Any) -> Iterator[Int32Value]:
+        yield _count_users()
+        yield _count_users()
+
+    def ConnectionIsOpen(self, request: Empty, context: Any) -> BoolValue:
+        return _connection_is_open()
+
+    def ListenToSignals(self, request: BoolValue, context: Any) -> Empty:
+        return _listen(request.value)
+
+    def ContextVariable(self, request: StringValue, context: Any) -> StringValue:
+        return _swap_variable(request.value)
+
+    def ContextVariableInStream(self, request: StringValue, context: Any) -> Iterator[StringValue]:
+        yield _swap_variable(request.value)
+        yield StringValue(value=variable.get())
+
+    def ThreadName(self, request: Empty, context: Any) -> StringValue:
+        return StringValue(value=threading.current_thread().name)
+
+
+class Async:
+    """As `async def` handlers."""
+
+    async def CountUsers(self, request: Empty, context: Any) -> Int32Value:
+        return Int32Value(value=await get_user_model().objects.acount())
+
+    async def CountUsersInStream(self, request: Empty, context: Any) -> AsyncIterator[Int32Value]:
+        yield Int32Value(value=await get_user_model().objects.acount())
+        yield await sync_to_async(_count_users)()
+
+    async def ConnectionIsOpen(self, request: Empty, context: Any) -> BoolValue:
+        return await sync_to_async(_connection_is_open)()
+
+    async def ListenToSignals(self, request: BoolValue, context: Any) -> Empty:
+        return _listen(request.value)
+
+    async def ContextVariable(self, request: StringValue, context: Any) -> StringValue:
+        return _swap_variable(request.value)
+
+    async def ContextVariableInStream(self, request: StringValue, context: Any) -> AsyncIterator[StringValue]:
+        yield _swap_variable(request.value)
+        yield StringValue(value=variable.get())
+
+    async def ThreadName(self, request: Empty, context: Any) -> StringValue:
+        return StringValue(value=threading.current_thread().name)
