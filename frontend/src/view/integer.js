@@ -24,8 +24,10 @@ function readInteger(text, { min, max, optional = false }) {
   if (trimmed === "" && optional) return { value: null, error: "" };
   const value = Number(trimmed);
   if (/^[+-]?\d+$/.test(trimmed) && value >= min && value <= max) return { value, error: "" };
-  const range = `${formatCount(min)} to ${formatCount(max)}`;
-  return { value: null, error: `A whole number from ${range}${optional ? ", or nothing" : ""}.` };
+  return {
+    value: null,
+    error: `${optional ? "Empty, or" : "A whole number,"} ${formatCount(min)} to ${formatCount(max)}`,
+  };
 }
 
 module.exports = { readInteger };

@@ -12,9 +12,11 @@ const { axisSpan, countInSlices, markLabel, roundAxis } = require("./timeline.js
 const HEIGHT = 92;
 const BASELINE = 68;
 const TOP = 8;
+const LINE_TOP = 2;
 const EDGE = 2;
 const SLICE_PX = 5;
 const MARK_PX = 88;
+const DEADLINE_LABEL_PX = 64;
 /** Part of the height that a bar has when no slice holds more than one message. */
 const SINGLE = 0.62;
 const LOWEST = 0.2;
@@ -27,11 +29,14 @@ class TimelineView {
     this.axis = svgElement("g", { class: "timeline-axis" });
     this.baseline = svgElement("path", { class: "timeline-baseline" });
     this.deadline = svgElement("path", { class: "timeline-deadline" });
+    this.deadlineLabel = svgElement("text", { class: "timeline-deadline-label", y: TOP + 3, display: "none" });
+    this.deadlineLabel.textContent = "deadline";
     this.bars = svgElement("path", { class: "timeline-bars" });
     this.head = svgElement("path", { class: "timeline-head" });
-    svg.append(this.axis, this.baseline, this.deadline, this.bars, this.head);
+    svg.append(this.axis, this.baseline, this.deadline, this.deadlineLabel, this.bars, this.head);
     this.width = 0;
     this.drawnAxis = "";
+    this.previewMs = 0;
     /** @type {{ record: CallRecord, now: number } | null} */
     this.last = null;
     new ResizeObserver(() => this.resize()).observe(svg);
@@ -43,6 +48,25 @@ class TimelineView {
     this.svg.setAttribute("viewBox", `0 0 ${this.width} ${HEIGHT}`);
     this.baseline.setAttribute("d", `M0 ${BASELINE + 0.5}H${this.width}`);
     if (this.last) this.render(this.last.record, this.last.now);
+    else this.preview(this.previewMs);
+  }
+
+  /**
+   * Shows the axis of a call that may follow, as long as there has been none.
+   *
+   * @param {number} plannedMs
+   */
+  preview(plannedMs) {
+    this.previewMs = plannedMs;
+    if (!this.last) this.drawAxis(this.axisFor(plannedMs, 0));
+  }
+
+  /**
+   * @param {number} plannedMs
+   * @param {number} elapsedMs
+   */
+  axisFor(plannedMs, elapsedMs) {
+    return roundAxis(axisSpan(plannedMs, elapsedMs), Math.floor(this.width / MARK_PX));
   }
 
   /**
@@ -52,11 +76,11 @@ class TimelineView {
   render(record, now) {
     this.last = { record, now };
     const elapsedMs = record.elapsedMs(now);
-    const axis = roundAxis(axisSpan(record.plan.plannedMs, elapsedMs), Math.floor(this.width / MARK_PX));
+    const axis = this.axisFor(record.plan.plannedMs, elapsedMs);
     this.drawAxis(axis);
     this.drawBars(record.arrivals, axis.endMs);
     this.drawLine(this.head, elapsedMs, axis.endMs);
-    this.drawLine(this.deadline, record.plan.deadlineMs ?? Infinity, axis.endMs);
+    this.drawDeadline(record.plan.deadlineMs ?? Infinity, axis.endMs);
     this.svg.dataset.count = String(record.arrivals.length);
     this.svg.dataset.endMs = String(axis.endMs);
     if (!record.isRunning) this.describe(record.arrivals.length, elapsedMs);
@@ -105,13 +129,26 @@ class TimelineView {
   }
 
   /**
+   * @param {number} ms
+   * @param {number} endMs
+   */
+  drawDeadline(ms, endMs) {
+    this.drawLine(this.deadline, ms, endMs);
+    const x = this.xOf(ms, endMs);
+    const fitsAfter = x + DEADLINE_LABEL_PX < this.width;
+    this.deadlineLabel.setAttribute("display", ms <= endMs ? "inline" : "none");
+    this.deadlineLabel.setAttribute("x", ms <= endMs ? String(fitsAfter ? x + 6 : x - 6) : "0");
+    this.deadlineLabel.setAttribute("text-anchor", fitsAfter ? "start" : "end");
+  }
+
+  /**
    * @param {SVGElement} line
    * @param {number} ms Beyond the end of the axis the line is not drawn.
    * @param {number} endMs
    */
   drawLine(line, ms, endMs) {
     const x = Math.round(this.xOf(ms, endMs)) - 0.5;
-    line.setAttribute("d", ms <= endMs ? `M${x} 2V${BASELINE}` : "");
+    line.setAttribute("d", ms <= endMs ? `M${x} ${LINE_TOP}V${BASELINE}` : "");
   }
 
   /**

@@ -43,7 +43,7 @@ describe("readInteger", () => {
 
   for (const text of ["", "0", "10001", "-1", "1.5", "1e3", "0x10", "ten", "NaN", "Infinity"]) {
     it(`refuses ${JSON.stringify(text)}`, () => {
-      assert.deepEqual(readInteger(text, limits), { value: null, error: "A whole number from 1 to 10,000." });
+      assert.deepEqual(readInteger(text, limits), { value: null, error: "A whole number, 1 to 10,000" });
     });
   }
 
@@ -52,7 +52,7 @@ describe("readInteger", () => {
     assert.deepEqual(readInteger("  ", optional), { value: null, error: "" });
     assert.deepEqual(readInteger("x", optional), {
       value: null,
-      error: "A whole number from 1 to 10,000, or nothing.",
+      error: "Empty, or 1 to 10,000",
     });
   });
 });

@@ -8,7 +8,9 @@ const { byTestId } = require("../../view/dom.js");
 const { IntegerField } = require("../../view/integer-field.js");
 
 const NOTES = {
-  text: "Text: frames in base64. Each message of a stream is handed over when it arrives.",
+  text:
+    "Text: frames in base64. Messages of a stream are handed over as they arrive; a browser reports new bytes every 50 ms " +
+    "at most.",
   binary:
     "Binary: a quarter smaller. A browser gives grpc-web a binary answer only as a whole, so all messages of a stream " +
     "are handed over at its end.",
@@ -43,8 +45,9 @@ function connectSettings(root) {
  * @param {string} chosen
  */
 function offerCodes(select, chosen) {
-  const options = CODE_NAMES.map((name, code) => new Option(`${code} ${name}`, String(code), name === chosen));
+  const options = CODE_NAMES.map((name, code) => new Option(`${code} ${name}`, String(code)));
   select.replaceChildren(...options.slice(1)); // OK is not an error
+  select.value = String(CODE_NAMES.indexOf(chosen));
 }
 
 module.exports = { connectSettings, offerCodes };

@@ -13,6 +13,25 @@ const PLAIN = "ServerStreamingEcho";
 const ABORTING = "ServerStreamingEchoAbort";
 
 /**
+ * Gives how long a stream is going to take: there is no pause before its first message.
+ *
+ * @param {number} messageCount
+ * @param {number} intervalMs
+ */
+function plannedMs(messageCount, intervalMs) {
+  return Math.max(0, messageCount - 1) * Math.max(0, intervalMs);
+}
+
+/**
+ * Gives the number in a field that may not be right yet.
+ *
+ * @param {IntegerField} field
+ */
+function typed(field) {
+  return field.input.valueAsNumber || 0;
+}
+
+/**
  * The checkbox that decides between the two methods.
  *
  * @param {HTMLElement} root
@@ -47,8 +66,12 @@ function connectStream(root, calls, settings) {
   const abortCode = connectAbortChoice(root);
   const view = new StreamView(root);
   const group = new CallGroup(view, byTestId(root, "stream-cancel", HTMLButtonElement));
+  const form = find(root, "#stream-form", HTMLFormElement);
+  const preview = () => view.timeline.preview(plannedMs(typed(fields.messageCount), typed(fields.intervalMs)));
+  form.addEventListener("input", preview);
+  preview();
 
-  find(root, "#stream-form", HTMLFormElement).addEventListener("submit", (event) => {
+  form.addEventListener("submit", (event) => {
     event.preventDefault();
     const values = readFields(fields);
     if (!values) return;
@@ -61,7 +84,7 @@ function connectStream(root, calls, settings) {
     const method = code === null ? PLAIN : ABORTING;
     view.format = callSettings.format;
     group.start(
-      { method, streaming: true, plannedMs: (messageCount - 1) * intervalMs, deadlineMs },
+      { method, streaming: true, plannedMs: plannedMs(messageCount, intervalMs), deadlineMs },
       (observer) =>
         code === null
           ? calls.serverStreamingEcho(request, callSettings, observer)
