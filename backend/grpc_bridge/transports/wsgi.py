@@ -1,12 +1,13 @@
 """The WSGI transport: RPCs are answered here, everything else goes to the application that it wraps, untouched.
 
-A `def` handler without a deadline runs in the server's thread. Any other runs on an event loop beside it, where it can
-be stopped: see `wsgi_on_loop.py`.
+A `def` handler without a deadline runs in the server's thread, in a copy of its context variables, so that what it sets
+does not reach the next call. Any other runs on an event loop beside it, where it can be stopped: see `wsgi_on_loop.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextvars import copy_context
 from typing import Any
 
 from grpc_bridge.call import Call, admit, refused_call
@@ -82,7 +83,7 @@ def _serve(call: Call, body: WsgiBody, start_response: StartResponse) -> Iterabl
     payload = None
     call_started()
     try:
-        payload = run_unary(call, _request(call, body))
+        payload = copy_context().run(run_unary, call, _request(call, body))
     except StatusError as error:
         call.context.reject(error)
     finally:
@@ -98,24 +99,25 @@ def _request(call: Call, body: WsgiBody) -> bytes | Iterator[bytes]:
 
 def _stream(call: Call, body: WsgiBody, start_response: StartResponse) -> Iterator[bytes]:
     """The answer of a streaming method, made while the server iterates. Closed early, it has lost its caller."""
+    in_context = copy_context().run
     call_started()
     try:
         try:
             frames: Iterator[bytes] = run_stream(call, _request(call, body))
-            frame = next(frames, None)
+            frame = in_context(next, frames, None)
         except StatusError as error:
             call.context.reject(error)
             frames, frame = iter(()), None
         start_response("200 OK", call.headers())  # not before the first message: until then a handler may set headers
         while frame is not None:
             yield frame
-            frame = next(frames, None)
+            frame = in_context(next, frames, None)
         call.context.finish()
         yield call.trailers()
         body.discard()
     except GeneratorExit:
         call.context.disconnect()
-        frames.close()  # type: ignore[attr-defined]
+        in_context(frames.close)  # type: ignore[attr-defined]
         raise
     finally:
         call.context.finish()
