@@ -21,7 +21,9 @@ LIMIT = 64
 FIXTURES = Path(__file__).parent / "fixtures"
 AFTER = b"the message after"
 
-WHOLE, ONE_CHUNK, BYTE_BY_BYTE, BYTES_AFTER = WAYS = ("whole", "one chunk", "byte by byte", "bytes after")
+WHOLE, ONE_CHUNK, BYTE_BY_BYTE, AS_WANTED, BYTES_AFTER = WAYS = (
+    "whole", "one chunk", "byte by byte", "as wanted", "bytes after"
+)  # fmt: skip
 
 Error = tuple[StatusCode, str]
 
@@ -67,6 +69,21 @@ def read_chunks(wire: BinaryWire, chunks: Iterable[bytes], limit: int = LIMIT, *
     return Outcome(tuple(messages))
 
 
+def read_as_wanted(wire: BinaryWire, data: bytes, limit: int = LIMIT) -> Outcome:
+    """Reads a body in chunks of the size that the reader asks for."""
+    reader = wire.reader(limit)
+    messages: list[bytes] = []
+    try:
+        while data:
+            size = reader.wanted_bytes
+            messages += reader.receive_data(data[:size])
+            data = data[size:]
+        reader.end()
+    except StatusError as error:
+        return Outcome(tuple(messages), (error.code, error.message))
+    return Outcome(tuple(messages))
+
+
 def single_bytes(data: bytes) -> list[bytes]:
     """Cuts a body into chunks of one byte."""
     return [data[at : at + 1] for at in range(len(data))]
@@ -80,6 +97,8 @@ def read(way: str, body: Body) -> Outcome:
         return read_chunks(body.wire, [body.data])
     if way == BYTE_BY_BYTE:
         return read_chunks(body.wire, single_bytes(body.data))
+    if way == AS_WANTED:
+        return read_as_wanted(body.wire, body.data)
     if body.shows_at_end:  # the bytes after would become part of what is incomplete, so the reader just waits for them
         return read_chunks(body.wire, [body.data], end=False)
     return read_chunks(body.wire, [body.data, body.wire.message(AFTER)])
@@ -91,7 +110,7 @@ def expected(way: str, body: Body) -> Outcome:
         return Outcome(body.messages)
     if body.error is not None:
         # A chunk with an error in it gives the error only; messages that came in earlier chunks have been given.
-        kept = way == BYTE_BY_BYTE or (way == ONE_CHUNK and body.shows_at_end)
+        kept = way in (BYTE_BY_BYTE, AS_WANTED) or (way == ONE_CHUNK and body.shows_at_end)
         return Outcome(body.messages if kept else (), body.error)
     return Outcome(body.messages + ((AFTER,) if way == BYTES_AFTER else ()))
 

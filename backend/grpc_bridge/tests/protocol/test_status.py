@@ -34,7 +34,7 @@ def test_an_error_has_what_the_caller_is_told() -> None:
 @pytest.mark.parametrize("number", range(128))
 def test_only_printable_ascii_but_for_percent_stands_for_itself(number: int) -> None:
     kept = 0x20 <= number <= 0x7E and chr(number) != "%"
-    assert encode_message(chr(number)) == (chr(number) if kept else f"%{number:02X}")
+    assert encode_message(f"a{chr(number)}b") == (f"a{chr(number)}b" if kept else f"a%{number:02X}b")
 
 
 @pytest.mark.parametrize(
@@ -44,6 +44,9 @@ def test_only_printable_ascii_but_for_percent_stands_for_itself(number: int) -> 
         ("100 %", "100 %25"),
         ("%41", "%2541"),
         ("a+b", "a+b"),
+        ("a b  c", "a b  c"),
+        (" ", "%20"),
+        ("  a b ", "%20%20a b%20"),
         ("\u00fc", "%C3%BC"),
         ("\u2603", "%E2%98%83"),
         ("\U0001f600", "%F0%9F%98%80"),

@@ -26,6 +26,7 @@ def written(lines: bytes) -> bytes:
         (StatusCode.OK, "", (("a", "1"), ("a", "2")), b"grpc-status: 0\r\na: 1\r\na: 2\r\n"),
         (2, "50 %", (("k-bin", "AA"),), b"grpc-status: 2\r\ngrpc-message: 50 %25\r\nk-bin: AA\r\n"),
         (2, "a\r\ngrpc-status: 0", (), b"grpc-status: 2\r\ngrpc-message: a%0D%0Agrpc-status: 0\r\n"),
+        (2, " a b ", (), b"grpc-status: 2\r\ngrpc-message: %20a b%20\r\n"),
         (2, "\u00e9\u2713\0", (), b"grpc-status: 2\r\ngrpc-message: %C3%A9%E2%9C%93%00\r\n"),
     ],
 )

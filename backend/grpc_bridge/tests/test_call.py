@@ -1,0 +1,157 @@
+"""A call from its headers to the bytes of its answer."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import grpc
+import pytest
+
+from grpc_bridge.call import Call, admit, refused_call
+from grpc_bridge.conf import BridgeSettings
+from grpc_bridge.context import AsyncContext, SyncContext
+from grpc_bridge.protocol.frames import encode_frame
+from grpc_bridge.protocol.status import StatusCode, StatusError
+from grpc_bridge.protocol.trailers import encode_trailers
+from grpc_bridge.protocol.wire import BINARY, TEXT
+from grpc_bridge.tests.calls import PATH, Source, admitted
+
+OK = encode_trailers(StatusCode.OK)
+
+
+def unary(request: Any, context: Any) -> Any:
+    return request
+
+
+async def async_unary(request: Any, context: Any) -> Any:
+    return request
+
+
+@pytest.fixture
+def call() -> Call:
+    """A unary call without headers."""
+    return admitted(grpc.unary_unary_rpc_method_handler(unary))
+
+
+def test_the_context_is_of_the_handlers_kind() -> None:
+    assert isinstance(admitted(grpc.unary_unary_rpc_method_handler(unary)).context, SyncContext)
+    assert isinstance(admitted(grpc.unary_unary_rpc_method_handler(async_unary)).context, AsyncContext)
+
+
+def test_a_timeout_becomes_a_deadline() -> None:
+    before = time.monotonic()
+    call = admitted(grpc.unary_unary_rpc_method_handler(unary), timeout="5S")
+    assert call.context.deadline is not None
+    assert before + 5 <= call.context.deadline <= time.monotonic() + 5
+
+
+def test_without_a_timeout_there_is_no_deadline(call: Call) -> None:
+    assert call.context.deadline is None
+    assert call.context.path == PATH
+
+
+@pytest.mark.parametrize(
+    ("headers", "code"),
+    [
+        ({"timeout": "soon"}, StatusCode.INTERNAL),
+        ({"timeout": ""}, StatusCode.INTERNAL),
+        ({"encoding": "gzip"}, StatusCode.UNIMPLEMENTED),
+    ],
+)
+def test_a_call_whose_headers_are_not_understood_is_refused(headers: dict[str, str], code: StatusCode) -> None:
+    with pytest.raises(StatusError) as caught:
+        admitted(grpc.unary_unary_rpc_method_handler(unary), **headers)
+    assert caught.value.code is code
+
+
+def test_a_method_that_there_is_not_is_refused() -> None:
+    with pytest.raises(StatusError) as caught:
+        admit(PATH, None, BINARY, Source(), BridgeSettings(), accept=None, timeout="soon", encoding="gzip")
+    assert (caught.value.code, caught.value.message) == (StatusCode.UNIMPLEMENTED, "Method not found!")
+
+
+@pytest.mark.parametrize("messages", [[], [b"a", b"b"], [b"", b"", b""]])
+def test_any_number_of_messages_but_one_is_refused(call: Call, messages: list[bytes]) -> None:
+    with pytest.raises(StatusError) as caught:
+        call.one_message(messages)
+    assert caught.value.code is StatusCode.UNIMPLEMENTED
+    assert caught.value.message == f'"{PATH}" requires exactly one request message.'
+
+
+def test_one_message_is_taken_also_when_empty(call: Call) -> None:
+    assert call.one_message([b""]) == b""
+
+
+def test_the_receive_limit_is_that_of_the_settings() -> None:
+    call = admitted(grpc.unary_unary_rpc_method_handler(unary), settings=BridgeSettings(max_receive_message_bytes=3))
+    assert call.read_body(encode_frame(b"abc")) == call.reader().receive_data(encode_frame(b"abc")) == [b"abc"]
+    for read in (call.read_body, call.reader().receive_data):
+        with pytest.raises(StatusError, match="RESOURCE_EXHAUSTED"):
+            read(encode_frame(b"abcd"))
+
+
+def test_request_and_answer_may_be_on_different_wires() -> None:
+    call = admitted(grpc.unary_unary_rpc_method_handler(unary), accept="application/grpc-web-text")
+    assert (call.request_wire, call.wire) == (BINARY, TEXT)
+    assert call.headers() == [("content-type", "application/grpc-web-text+proto")]
+    assert call.unary_body(b"a") == TEXT.unary_ok(b"a")
+
+
+def test_a_unary_answer_has_its_headers_only(call: Call) -> None:
+    call.context.send_initial_metadata((("k", "v"),))  # type: ignore[attr-defined]
+    assert call.headers() == [("content-type", "application/grpc-web+proto"), ("k", "v")]
+
+
+def test_nobody_may_collect_a_stream() -> None:
+    headers = dict(admitted(grpc.unary_stream_rpc_method_handler(unary)).headers())
+    assert headers["x-accel-buffering"] == "no"
+    assert headers["cache-control"] == "no-cache, no-transform"
+
+
+def test_a_message_and_nothing_else(call: Call) -> None:
+    assert call.unary_body(b"a") == encode_frame(b"a") + OK
+    assert call.unary_body(None) == OK
+
+
+def test_a_message_and_a_status(call: Call) -> None:
+    call.context.set_code(grpc.StatusCode.NOT_FOUND)
+    call.context.set_details("why")
+    call.context.set_trailing_metadata((("k", "v"),))
+    trailers = encode_trailers(StatusCode.NOT_FOUND, "why", (("k", "v"),))
+    assert call.unary_body(b"a") == encode_frame(b"a") + trailers
+    assert call.unary_body(None) == trailers
+
+
+def test_initial_metadata_does_not_change_the_body(call: Call) -> None:
+    call.context.send_initial_metadata((("k", "v"),))  # type: ignore[attr-defined]
+    assert call.unary_body(b"a") == encode_frame(b"a") + OK
+
+
+def test_a_message_that_came_after_the_end_is_not_sent(call: Call) -> None:
+    call.context.expire()
+    assert call.unary_body(b"late") == encode_trailers(StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded")
+
+
+def test_a_call_that_never_began_is_answered_on_its_wire() -> None:
+    error = StatusError(StatusCode.UNIMPLEMENTED, "no", (("grpc-accept-encoding", "identity"),))
+    headers, body = refused_call(BINARY, None, error)
+    assert list(headers) == [("content-type", "application/grpc-web+proto"), ("grpc-accept-encoding", "identity")]
+    assert body == encode_trailers(StatusCode.UNIMPLEMENTED, "no")
+    headers, body = refused_call(BINARY, "application/grpc-web-text", error)
+    assert dict(headers)["content-type"] == "application/grpc-web-text+proto"
+    assert body == TEXT.trailers(StatusCode.UNIMPLEMENTED, "no")
+
+
+@pytest.mark.parametrize("details", [b"caf\xc3\xa9", 5, object(), ["a"]], ids=lambda details: type(details).__name__)
+@pytest.mark.parametrize("behavior", [unary, async_unary], ids=["sync", "async"])
+@pytest.mark.xfail(raises=TypeError, reason="set_details() takes what the trailers cannot be written with")
+def test_details_are_refused_where_they_are_set_or_can_be_written(behavior: Any, details: Any) -> None:
+    """grpcio takes text everywhere and bytes in sync, and raises for anything else."""
+    call = admitted(grpc.unary_unary_rpc_method_handler(behavior))
+    try:
+        call.context.set_details(details)
+    except (AttributeError, TypeError):
+        assert not (isinstance(call.context, SyncContext) and isinstance(details, bytes))
+    else:
+        assert call.trailers() == encode_trailers(StatusCode.OK, "caf\u00e9")

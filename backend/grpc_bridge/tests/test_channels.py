@@ -1,0 +1,188 @@
+"""Frames from a thread to an event loop, requests from an event loop to a thread."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+import pytest
+
+from grpc_bridge.channels import FrameQueue, iterate_from_thread
+from grpc_bridge.protocol.status import StatusCode, StatusError
+
+
+@pytest.fixture
+async def queue() -> FrameQueue:
+    """A queue that holds ten bytes, and one frame more."""
+    return FrameQueue(asyncio.get_running_loop(), max_bytes=10)
+
+
+@pytest.fixture
+async def threads() -> AsyncIterator[ThreadPoolExecutor]:
+    """Threads that must all have ended when the test has."""
+    with ThreadPoolExecutor(2) as executor:
+        yield executor
+
+
+class WatchedCondition(threading.Condition):
+    """Tells the event loop that a thread waits, with the lock still held: whoever gets it next finds it waiting."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__()
+        self.loop = loop
+        self.waits = asyncio.Event()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.loop.call_soon_threadsafe(self.waits.set)
+        return super().wait(timeout)
+
+
+@pytest.fixture
+async def watched(queue: FrameQueue) -> WatchedCondition:
+    """The condition on which a thread of `queue` waits."""
+    condition = WatchedCondition(asyncio.get_running_loop())
+    queue._changed = condition
+    return condition
+
+
+async def test_frames_are_taken_in_order_and_joined(queue: FrameQueue) -> None:
+    assert [queue.put(frame) for frame in (b"one ", b"two ", b"three")] == [True, True, True]
+    assert await queue.take() == b"one two three"
+    assert queue.put(b"four") is True
+    assert await queue.take() == b"four"
+
+
+async def test_take_waits_for_a_frame(queue: FrameQueue, threads: ThreadPoolExecutor) -> None:
+    taking = asyncio.ensure_future(queue.take())
+    await asyncio.sleep(0)
+    assert not taking.done()
+    threads.submit(queue.put, b"late").result()
+    assert await taking == b"late"
+
+
+async def test_take_waits_for_the_end(queue: FrameQueue) -> None:
+    taking = asyncio.ensure_future(queue.take())
+    await asyncio.sleep(0)
+    queue.end()
+    assert await taking == b""
+    assert await queue.take() == b""
+
+
+async def test_what_was_put_before_the_end_comes_first(queue: FrameQueue) -> None:
+    queue.put(b"last")
+    queue.end()
+    assert await queue.take() == b"last"
+    assert await queue.take() == b""
+
+
+async def test_a_take_that_is_given_up_loses_nothing(queue: FrameQueue) -> None:
+    taking = asyncio.ensure_future(queue.take())
+    await asyncio.sleep(0)
+    taking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await taking
+    queue.put(b"kept")
+    await asyncio.sleep(0)
+    assert await queue.take() == b"kept"
+    queue.end()
+
+
+async def test_a_thread_that_is_too_far_ahead_waits_until_frames_are_taken(
+    queue: FrameQueue, watched: WatchedCondition, threads: ThreadPoolExecutor
+) -> None:
+    assert queue.put(b"x" * 10) is True
+    assert queue.put(b"y") is True  # ten bytes are not above the bound yet
+    putting = threads.submit(queue.put, b"z")
+    await watched.waits.wait()
+    assert not putting.done()
+    assert await queue.take() == b"x" * 10 + b"y"
+    assert await asyncio.wrap_future(putting) is True
+    assert await queue.take() == b"z"
+
+
+async def test_a_thread_that_waits_is_released_when_nobody_takes_any_more(
+    queue: FrameQueue, watched: WatchedCondition, threads: ThreadPoolExecutor
+) -> None:
+    queue.put(b"x" * 11)
+    putting = threads.submit(queue.put, b"y")
+    await watched.waits.wait()
+    queue.close()
+    assert await asyncio.wrap_future(putting) is False
+    assert queue.put(b"z") is False
+    assert await queue.take() == b"x" * 11
+
+
+async def test_a_frame_above_the_bound_passes_alone(queue: FrameQueue) -> None:
+    assert queue.put(b"x" * 1000) is True
+    assert len(await queue.take()) == 1000
+
+
+async def test_no_frame_is_lost_or_swapped_under_load(queue: FrameQueue, threads: ThreadPoolExecutor) -> None:
+    frames = [f"{number:05};".encode() for number in range(2000)]
+    loop, most = asyncio.get_running_loop(), 0
+
+    def produce() -> None:
+        for frame in frames:
+            assert queue.put(frame)
+        loop.call_soon_threadsafe(queue.end)
+
+    producing, taken = threads.submit(produce), b""
+    while part := await queue.take():
+        taken += part
+        most = max(most, len(part))
+    await asyncio.wrap_future(producing)
+    assert taken == b"".join(frames)
+    assert most <= 10 + len(frames[0])
+
+
+class Stream:
+    """Messages that an event loop has, and an error or a wait after them."""
+
+    def __init__(self, *messages: bytes | None, error: BaseException | None = None) -> None:
+        self.messages = list(messages)
+        self.error = error
+        self.asked_in: set[int] = set()
+
+    async def next(self) -> bytes | None:
+        self.asked_in.add(threading.get_ident())
+        await asyncio.sleep(0)
+        if self.messages:
+            return self.messages.pop(0)
+        if self.error is not None:
+            raise self.error
+        return None
+
+
+async def in_thread(threads: ThreadPoolExecutor, stream: Stream) -> list[bytes]:
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(threads, lambda: list(iterate_from_thread(stream.next, loop)))
+
+
+async def test_a_thread_gets_the_messages_of_a_loop(threads: ThreadPoolExecutor) -> None:
+    stream = Stream(b"one", b"", b"two")
+    assert await in_thread(threads, stream) == [b"one", b"", b"two"]
+    assert stream.asked_in == {threading.get_ident()}
+
+
+async def test_a_message_is_asked_for_only_when_the_thread_wants_it(threads: ThreadPoolExecutor) -> None:
+    loop, stream = asyncio.get_running_loop(), Stream(b"one", b"two")
+    messages = iterate_from_thread(stream.next, loop)
+    assert stream.asked_in == set()
+    assert await loop.run_in_executor(threads, next, messages) == b"one"
+    assert stream.messages == [b"two"]
+
+
+async def test_bad_input_reaches_the_thread_after_the_messages_before_it(threads: ThreadPoolExecutor) -> None:
+    loop, stream = asyncio.get_running_loop(), Stream(b"one", error=StatusError(StatusCode.INTERNAL, "bad"))
+    messages = iterate_from_thread(stream.next, loop)
+    assert await loop.run_in_executor(threads, next, messages) == b"one"
+    with pytest.raises(StatusError, match="bad"):
+        await loop.run_in_executor(threads, next, messages)
+
+
+async def test_a_call_that_is_given_up_is_an_rpc_error_in_the_thread(threads: ThreadPoolExecutor) -> None:
+    with pytest.raises(grpc.RpcError):
+        await in_thread(threads, Stream(error=asyncio.CancelledError()))

@@ -1,0 +1,265 @@
+"""What a handler's context gives and takes, sync and async."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+import grpc
+import pytest
+
+from grpc_bridge.context import AsyncContext, CallContext, SyncContext
+from grpc_bridge.errors import GRPC_CODES, AbortError
+from grpc_bridge.protocol.status import StatusCode, StatusError
+from grpc_bridge.tests.calls import PATH, Source, Status, async_context, sync_context
+
+
+@pytest.fixture(params=[sync_context, async_context], ids=["sync", "async"])
+def context(request: pytest.FixtureRequest) -> Any:
+    """A context of either kind."""
+    return request.param()
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "name"),
+    [
+        (ours, theirs, name)
+        for ours, theirs in ((SyncContext, grpc.ServicerContext), (AsyncContext, grpc.aio.ServicerContext))
+        for name in dir(theirs)
+        if not name.startswith("_")
+    ],
+)
+def test_every_method_of_grpcio_is_there_and_is_ours(ours: type, theirs: type, name: str) -> None:
+    assert getattr(ours, name) is not getattr(theirs, name)
+
+
+def test_a_context_is_a_servicer_context() -> None:
+    assert isinstance(sync_context(), grpc.ServicerContext)
+    assert isinstance(async_context(), grpc.aio.ServicerContext)
+
+
+def test_metadata_is_decoded_when_it_is_asked_for() -> None:
+    source = Source((("X-Trace", "1"), ("k-bin", "AA")))
+    context = sync_context(source=source)
+    assert source.decoded == 0
+    assert context.invocation_metadata() == (("x-trace", "1"), ("k-bin", b"\0"))
+    assert [entry.key for entry in context.invocation_metadata()] == ["x-trace", "k-bin"]
+    assert source.decoded == 2
+
+
+def test_metadata_that_cannot_be_decoded_ends_the_call() -> None:
+    context = sync_context(source=Source((("k-bin", "!"),)))
+    with pytest.raises(StatusError) as caught:
+        context.invocation_metadata()
+    context.fail(caught.value)
+    assert context.status() == (StatusCode.INTERNAL, "Metadata entry 'k-bin' is not base64")
+
+
+def test_a_caller_has_an_address_but_no_proven_identity(context: CallContext) -> None:
+    assert context.peer() == "ipv4:127.0.0.1:50000"
+    assert context.peer_identities() is None
+    assert context.peer_identity_key() is None
+    assert context.auth_context() == {}
+
+
+def test_compression_may_be_asked_for(context: CallContext) -> None:
+    context.set_compression(grpc.Compression.Gzip)
+    context.disable_next_message_compression()
+    assert context.plain
+
+
+def test_the_call_id_is_one_per_call() -> None:
+    one, other = sync_context(), sync_context()
+    assert one.call_id == one.call_id
+    assert len(one.call_id) == 32
+    assert one.call_id != other.call_id
+    assert one.path == PATH
+
+
+@pytest.mark.parametrize("code", grpc.StatusCode)
+def test_a_code_that_was_set_is_the_status(context: Any, code: grpc.StatusCode) -> None:
+    context.set_code(code)
+    assert context.code() is code
+    assert context.status() == (GRPC_CODES[code], "")
+    assert context.has_code == (code is not grpc.StatusCode.OK)
+    assert context.plain == (code is grpc.StatusCode.OK)
+
+
+@pytest.mark.parametrize("code", StatusCode)
+def test_a_number_is_as_good_as_a_code(context: Any, code: StatusCode) -> None:
+    context.set_code(int(code))
+    assert context.status()[0] is code
+    assert context.code().value[0] == code
+
+
+@pytest.mark.parametrize("code", [-1, 17, 2**40, "NOT_FOUND", "x", None, [], {}, object(), 1.5])
+def test_what_is_no_code_is_unknown(context: Any, code: Any) -> None:
+    context.set_code(code)
+    assert context.status() == (StatusCode.UNKNOWN, "")
+    assert context.code() is grpc.StatusCode.UNKNOWN
+
+
+def test_nothing_set_is_ok(context: Any) -> None:
+    assert context.code() is None
+    assert context.status() == (StatusCode.OK, "")
+    assert (context.has_code, context.plain, context.aborted, context.ended_early) == (False, True, False, False)
+
+
+def test_details_are_bytes_in_sync_and_text_in_async_as_in_grpcio() -> None:
+    sync, asynchronous = sync_context(), async_context()
+    assert (sync.details(), asynchronous.details()) == (None, "")
+    for context in (sync, asynchronous):
+        context.set_details("caf\u00e9")
+        assert context.status() == (StatusCode.OK, "caf\u00e9")
+        assert not context.plain
+    assert (sync.details(), asynchronous.details()) == ("caf\u00e9".encode(), "caf\u00e9")
+
+
+def test_trailing_metadata_is_given_back_and_written() -> None:
+    sync, asynchronous = sync_context(), async_context()
+    assert (sync.trailing_metadata(), asynchronous.trailing_metadata()) == (None, ())
+    given = (("k", "v"), ("k-bin", b"\0"))
+    for context in (sync, asynchronous):
+        context.set_trailing_metadata(given)
+        assert context.trailing_metadata() == given
+        assert context.trailing_pairs == (("k", "v"), ("k-bin", "AA"))
+        assert not context.plain
+        context.set_trailing_metadata(())
+        assert context.trailing_pairs == ()
+
+
+def test_metadata_may_be_grpcios_own_collection(context: Any) -> None:
+    context.set_trailing_metadata(grpc.aio.Metadata(("a", "1"), ("a", "2"), ("b-bin", b"\0")))
+    assert context.trailing_pairs == (("a", "1"), ("a", "2"), ("b-bin", "AA"))
+
+
+def test_trailing_metadata_that_may_not_travel_is_refused_where_it_is_set(context: CallContext) -> None:
+    context.set_trailing_metadata((("k", "v"),))
+    with pytest.raises(ValueError, match="printable ASCII"):
+        context.set_trailing_metadata((("k", "v\r\ngrpc-status: 0"),))
+    assert context.trailing_pairs == (("k", "v"),)
+
+
+async def test_initial_metadata_is_sent_once() -> None:
+    sync, asynchronous = sync_context(), async_context()
+    sync.send_initial_metadata((("k-bin", b"\0"),))
+    await asynchronous.send_initial_metadata((("k-bin", b"\0"),))
+    with pytest.raises(ValueError, match="no longer allowed"):
+        sync.send_initial_metadata(())
+    with pytest.raises(grpc.aio.UsageError, match="already sent"):
+        await asynchronous.send_initial_metadata(())
+    for context in (sync, asynchronous):
+        assert context.initial_pairs == (("k-bin", "AA"),)
+        assert not context.plain
+
+
+async def test_initial_metadata_is_too_late_after_the_headers() -> None:
+    sync, asynchronous = sync_context(), async_context()
+    assert (sync.initial_pairs, asynchronous.initial_pairs) == ((), ())
+    with pytest.raises(ValueError, match="no longer allowed"):
+        sync.send_initial_metadata((("k", "v"),))
+    with pytest.raises(grpc.aio.UsageError, match="already sent"):
+        await asynchronous.send_initial_metadata((("k", "v"),))
+
+
+async def test_initial_metadata_that_may_not_travel_can_be_mended() -> None:
+    sync, asynchronous = sync_context(), async_context()
+    with pytest.raises(ValueError, match="reserved"):
+        sync.send_initial_metadata((("content-type", "text/html"),))
+    with pytest.raises(ValueError, match="reserved"):
+        await asynchronous.send_initial_metadata((("content-length", "0"),))
+    sync.send_initial_metadata((("k", "v"),))
+    await asynchronous.send_initial_metadata((("k", "v"),))
+    assert sync.initial_pairs == asynchronous.initial_pairs == (("k", "v"),)
+
+
+def test_time_remaining_counts_down_to_zero() -> None:
+    assert sync_context().time_remaining() == math.inf
+    assert async_context().time_remaining() is None
+    for make in (sync_context, async_context):
+        late = make(deadline=time.monotonic() - 5)
+        assert late.time_remaining() == 0.0
+        early = make(deadline=time.monotonic() + 100)
+        first = early.time_remaining()
+        assert 90 < early.time_remaining() <= first <= 100  # type: ignore[operator]
+
+
+def test_abort_ends_a_sync_handler() -> None:
+    context = sync_context()
+    with pytest.raises(AbortError):
+        context.abort(grpc.StatusCode.ABORTED, "why")
+    assert context.aborted
+    assert context.status() == (StatusCode.ABORTED, "why")
+
+
+async def test_abort_ends_an_async_handler() -> None:
+    context = async_context()
+    with pytest.raises(grpc.aio.AbortError, match="why"):
+        await context.abort(grpc.StatusCode.ABORTED, "why", (("k", "v"),))
+    assert context.aborted
+    assert context.status() == (StatusCode.ABORTED, "why")
+    assert context.trailing_pairs == (("k", "v"),)
+
+
+async def test_abort_needs_no_details_in_async() -> None:
+    context = async_context()
+    with pytest.raises(grpc.aio.AbortError):
+        await context.abort(grpc.StatusCode.ABORTED)
+    assert context.status() == (StatusCode.ABORTED, "")
+
+
+async def test_abort_with_status_takes_code_details_and_metadata() -> None:
+    status = Status(grpc.StatusCode.DATA_LOSS, "lost", (("grpc-status-details-bin", b"\x08\x0f"),))
+    sync, asynchronous = sync_context(), async_context()
+    with pytest.raises(AbortError):
+        sync.abort_with_status(status)
+    with pytest.raises(grpc.aio.AbortError, match="lost"):
+        await asynchronous.abort_with_status(status)
+    for context in (sync, asynchronous):
+        assert context.aborted
+        assert context.status() == (StatusCode.DATA_LOSS, "lost")
+        assert context.trailing_pairs == (("grpc-status-details-bin", "CA8"),)
+
+
+@pytest.mark.parametrize("metadata", [None, ()])
+def test_abort_without_metadata_keeps_what_was_set(metadata: Any) -> None:
+    context = sync_context()
+    context.set_trailing_metadata((("k", "v"),))
+    with pytest.raises(AbortError):
+        context.abort_with_status(Status(grpc.StatusCode.ABORTED, "", metadata))
+    assert context.trailing_pairs == (("k", "v"),)
+
+
+async def test_abort_with_ok_is_a_failure_and_logged(caplog: pytest.LogCaptureFixture) -> None:
+    sync, asynchronous = sync_context(), async_context()
+    with pytest.raises(AbortError):
+        sync.abort(grpc.StatusCode.OK, "fine")
+    with pytest.raises(grpc.aio.AbortError):
+        await asynchronous.abort(grpc.StatusCode.OK, "fine")
+    assert sync.status() == asynchronous.status() == (StatusCode.UNKNOWN, "")
+    assert [record.levelname for record in caplog.records] == ["ERROR", "ERROR"]
+    assert all("abort() called with StatusCode.OK" in record.message for record in caplog.records)
+
+
+async def test_read_and_write_are_for_streams() -> None:
+    context = async_context()
+    with pytest.raises(grpc.aio.UsageError, match="read"):
+        await context.read()
+    with pytest.raises(grpc.aio.UsageError, match="write"):
+        await context.write(b"")
+
+
+async def test_read_and_write_use_what_the_dispatch_gave() -> None:
+    context, written = async_context(), []
+
+    async def reader() -> str:
+        return "request"
+
+    async def writer(message: str) -> None:
+        written.append(message)
+
+    context.reader, context.writer = reader, writer
+    assert await context.read() == "request"
+    await context.write("response")
+    assert written == ["response"]

@@ -1,0 +1,139 @@
+"""What a caller is told when a handler raises, and what the log is told."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import grpc
+import pytest
+from django.contrib.auth import get_user_model
+from django.core.exceptions import DisallowedHost, ObjectDoesNotExist, PermissionDenied, ValidationError
+from django.http import Http404
+
+from grpc_bridge.errors import EXCEPTION_CODES, status_of
+from grpc_bridge.protocol.status import StatusCode, StatusError
+from grpc_bridge.tests.calls import async_context, sync_context
+
+SECRET = "what only the server may know"
+
+
+@pytest.fixture(params=[sync_context, async_context], ids=["sync", "async"])
+def context(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> Any:
+    """A context of either kind. All that is logged is kept."""
+    caplog.set_level(logging.DEBUG, "grpc_bridge")
+    return request.param()
+
+
+def logged(caplog: pytest.LogCaptureFixture, context: Any, error: Exception) -> int:
+    """Gives the level of the only record, which must have the path, the call id and the traceback."""
+    (record,) = caplog.records
+    assert record.name == "grpc_bridge"
+    assert context.path in record.message
+    assert context.call_id in record.message
+    assert record.exc_info is not None
+    assert record.exc_info[1] is error
+    return record.levelno
+
+
+@pytest.mark.parametrize("kind", EXCEPTION_CODES)
+def test_an_exception_with_a_meaning_has_its_code(
+    kind: type[Exception], context: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    code, message = EXCEPTION_CODES[kind]
+    error = kind(SECRET)
+    assert status_of(error, context) == (code, message)
+    assert SECRET not in message
+    assert code not in (StatusCode.OK, StatusCode.UNKNOWN)
+    assert logged(caplog, context, error) == logging.INFO
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (PermissionDenied(SECRET), StatusCode.PERMISSION_DENIED),
+        (ObjectDoesNotExist(SECRET), StatusCode.NOT_FOUND),
+        (get_user_model().DoesNotExist(SECRET), StatusCode.NOT_FOUND),
+        (Http404(SECRET), StatusCode.NOT_FOUND),
+        (ValidationError({"name": [SECRET]}), StatusCode.INVALID_ARGUMENT),
+        (DisallowedHost(SECRET), StatusCode.INVALID_ARGUMENT),
+        (NotImplementedError(SECRET), StatusCode.UNIMPLEMENTED),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else value.name,
+)
+def test_a_kind_of_such_an_exception_has_it_too(error: Exception, code: StatusCode, context: Any) -> None:
+    assert status_of(error, context)[0] is code
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ValueError(SECRET), KeyError(SECRET), Exception(SECRET), grpc.RpcError(SECRET), AssertionError(SECRET)],
+    ids=repr,
+)
+def test_an_exception_without_a_meaning_is_told_by_its_call_id_only(
+    error: Exception, context: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    code, message = status_of(error, context)
+    assert code is StatusCode.UNKNOWN
+    assert message == f"Exception calling application (call {context.call_id})"
+    assert logged(caplog, context, error) == logging.ERROR
+
+
+def test_the_traceback_is_in_the_log(context: Any, caplog: pytest.LogCaptureFixture) -> None:
+    try:
+        raise KeyError(SECRET)
+    except KeyError as error:
+        context.fail(error)
+    assert "Traceback" in caplog.text
+    assert SECRET in caplog.text
+    assert SECRET not in context.status()[1]
+
+
+def test_an_error_of_the_protocol_is_told_as_it_is(context: Any, caplog: pytest.LogCaptureFixture) -> None:
+    assert status_of(StatusError(StatusCode.DATA_LOSS, "told"), context) == (StatusCode.DATA_LOSS, "told")
+    assert caplog.records == []
+
+
+def test_a_status_that_was_set_goes_before_an_error_of_the_protocol(context: Any) -> None:
+    context.set_details("of the handler")
+    assert status_of(StatusError(StatusCode.INTERNAL, "of the bridge"), context) == (
+        StatusCode.INTERNAL,
+        "of the handler",
+    )
+    context.set_code(grpc.StatusCode.NOT_FOUND)
+    assert status_of(StatusError(StatusCode.INTERNAL, "of the bridge"), context) == (
+        StatusCode.NOT_FOUND,
+        "of the handler",
+    )
+
+
+@pytest.mark.parametrize("error", [ValueError(SECRET), PermissionDenied(SECRET)], ids=repr)
+def test_a_code_that_was_set_stays(error: Exception, context: Any, caplog: pytest.LogCaptureFixture) -> None:
+    context.set_code(grpc.StatusCode.OUT_OF_RANGE)
+    assert status_of(error, context) == (StatusCode.OUT_OF_RANGE, "")
+    assert logged(caplog, context, error) == logging.INFO
+    context.set_details("said by the handler")
+    assert status_of(error, context) == (StatusCode.OUT_OF_RANGE, "said by the handler")
+
+
+def test_ok_is_no_code_to_fail_with(context: Any) -> None:
+    context.set_code(grpc.StatusCode.OK)
+    assert status_of(ValueError(SECRET), context)[0] is StatusCode.UNKNOWN
+
+
+def test_details_that_were_set_stay_where_the_exception_has_a_meaning(context: Any) -> None:
+    context.set_details("said by the handler")
+    assert status_of(Http404(SECRET), context) == (StatusCode.NOT_FOUND, "said by the handler")
+
+
+async def test_whatever_is_raised_after_abort_its_status_stays(caplog: pytest.LogCaptureFixture) -> None:
+    sync, asynchronous = sync_context(), async_context()
+    with pytest.raises(Exception) as sync_error:  # noqa: PT011 - whatever it is
+        sync.abort(grpc.StatusCode.ABORTED, "why")
+    with pytest.raises(Exception) as async_error:  # noqa: PT011
+        await asynchronous.abort(grpc.StatusCode.ABORTED, "why")
+    for context, error in ((sync, sync_error.value), (asynchronous, async_error.value)):
+        for raised in (error, KeyError(SECRET), Http404(SECRET), StatusError(StatusCode.INTERNAL, SECRET)):
+            context.fail(raised)
+            assert context.status() == (StatusCode.ABORTED, "why")
+    assert caplog.records == []
