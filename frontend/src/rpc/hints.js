@@ -26,7 +26,7 @@ const HINTS = Object.freeze({
 const NOT_REACHED =
   "No whole answer came from the server. Is it running? grpc-web reports a failed connection as UNKNOWN.";
 const BROKEN_OFF =
-  "The connection ended before the server sent a status. The messages above did arrive; more may have been sent.";
+  "The connection ended before the server sent a status. What is listed did arrive; more may have been sent.";
 
 /**
  * Gives a sentence for whoever reads this outcome; empty where there is nothing to explain.

@@ -147,6 +147,20 @@ describe("a stream", () => {
     assert.deepEqual([seen.events[0], seen.events[1].origin, seen.events.length], ["hi", "client", 2]);
   });
 
+  it("tells nothing after cancel, even of messages that came in the same piece", () => {
+    const seen = record();
+    const call = new EchoCalls("").serverStreamingEcho(PLAN, TEXT_MODE, {
+      onMessage(message) {
+        seen.onMessage(message);
+        call.cancel();
+      },
+      onEnd: (outcome) => seen.onEnd(outcome.origin),
+    });
+    FakeXhr.request.start(TEXT);
+    FakeXhr.request.push(text(Buffer.concat([streamed(1), streamed(2)])));
+    assert.deepEqual(seen.events, ["hi", "client"]);
+  });
+
   it("does nothing when it is cancelled after its end", () => {
     const seen = record();
     const call = new EchoCalls("").serverStreamingEcho(PLAN, TEXT_MODE, seen);
