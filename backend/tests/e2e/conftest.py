@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import browser as chromium_finder
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
+import browser as chromium_finder
+from tests.e2e.echo_page import EchoPage
+from tests.e2e.server_log import ServerLog
 from tests.e2e.witness import Witness
 from tests.servers import ASGI, BACKEND_DIR, WSGI, Server, migrated_database, running_server
 
@@ -108,4 +110,18 @@ def witness(context: BrowserContext) -> Iterator[Witness]:
 @pytest.fixture
 def page(witness: Witness, context: BrowserContext) -> Page:
     """An empty page under observation."""
-    return context.new_page()
+    page = context.new_page()
+    page.set_default_timeout(EXPECT_MS)
+    return page
+
+
+@pytest.fixture
+def echo_page(page: Page) -> EchoPage:
+    """The page at `/`, open and ready."""
+    return EchoPage(page).open()
+
+
+@pytest.fixture
+def server_log(server: Server) -> ServerLog:
+    """What the server logs during this test."""
+    return ServerLog(server)
