@@ -31,6 +31,7 @@ class EchoServicer(echo_pb2_grpc.EchoServiceServicer):
             code = logic.check_abort_code(request.code)
         except logic.InvalidEchoError as error:
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+        context.set_trailing_metadata((("echo-message-count", "0"),))
         context.abort(_STATUS_CODES[code], request.message)
 
     async def NoOp(
@@ -68,6 +69,7 @@ class EchoServicer(echo_pb2_grpc.EchoServiceServicer):
             if pause_seconds and over.wait(pause_seconds):
                 return
             yield echo_pb2.ServerStreamingEchoAbortResponse(message=request.message, sequence=sequence)
+        context.set_trailing_metadata((("echo-message-count", str(plan.message_count)),))
         context.abort(_STATUS_CODES[code], request.message)
 
     def ClientStreamingEcho(

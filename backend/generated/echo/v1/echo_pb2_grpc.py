@@ -91,7 +91,8 @@ class EchoServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def EchoAbort(self, request, context):
-        """EchoAbort ends with the asked-for status. It never answers with a message.
+        """EchoAbort ends with the asked-for status. It never answers with a message. The trailing metadata has
+        `echo-message-count`, the number of messages that were sent: 0.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -112,7 +113,8 @@ class EchoServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ServerStreamingEchoAbort(self, request, context):
-        """ServerStreamingEchoAbort streams as many messages as asked for, then ends with the asked-for status.
+        """ServerStreamingEchoAbort streams as many messages as asked for, then ends with the asked-for status. The trailing
+        metadata has `echo-message-count`, the number of messages that were sent.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -38,13 +38,17 @@ class EchoServiceStub:
     Echo: _grpc.UnaryUnaryMultiCallable[_echo_pb2.EchoRequest, _echo_pb2.EchoResponse]
     """Echo answers one message with the same message."""
     EchoAbort: _grpc.UnaryUnaryMultiCallable[_echo_pb2.EchoAbortRequest, _echo_pb2.EchoAbortResponse]
-    """EchoAbort ends with the asked-for status. It never answers with a message."""
+    """EchoAbort ends with the asked-for status. It never answers with a message. The trailing metadata has
+    `echo-message-count`, the number of messages that were sent: 0.
+    """
     NoOp: _grpc.UnaryUnaryMultiCallable[_echo_pb2.NoOpRequest, _echo_pb2.NoOpResponse]
     """NoOp takes nothing and gives nothing. It measures the cost of a call."""
     ServerStreamingEcho: _grpc.UnaryStreamMultiCallable[_echo_pb2.ServerStreamingEchoRequest, _echo_pb2.ServerStreamingEchoResponse]
     """ServerStreamingEcho answers one message many times, with a pause before each message but the first."""
     ServerStreamingEchoAbort: _grpc.UnaryStreamMultiCallable[_echo_pb2.ServerStreamingEchoAbortRequest, _echo_pb2.ServerStreamingEchoAbortResponse]
-    """ServerStreamingEchoAbort streams as many messages as asked for, then ends with the asked-for status."""
+    """ServerStreamingEchoAbort streams as many messages as asked for, then ends with the asked-for status. The trailing
+    metadata has `echo-message-count`, the number of messages that were sent.
+    """
     ClientStreamingEcho: _grpc.StreamUnaryMultiCallable[_echo_pb2.ClientStreamingEchoRequest, _echo_pb2.ClientStreamingEchoResponse]
     """ClientStreamingEcho counts the messages that the client sends."""
     FullDuplexEcho: _grpc.StreamStreamMultiCallable[_echo_pb2.FullDuplexEchoRequest, _echo_pb2.FullDuplexEchoResponse]
@@ -62,13 +66,17 @@ class EchoServiceAsyncStub(EchoServiceStub):
     Echo: _aio.UnaryUnaryMultiCallable[_echo_pb2.EchoRequest, _echo_pb2.EchoResponse]  # type: ignore[assignment]
     """Echo answers one message with the same message."""
     EchoAbort: _aio.UnaryUnaryMultiCallable[_echo_pb2.EchoAbortRequest, _echo_pb2.EchoAbortResponse]  # type: ignore[assignment]
-    """EchoAbort ends with the asked-for status. It never answers with a message."""
+    """EchoAbort ends with the asked-for status. It never answers with a message. The trailing metadata has
+    `echo-message-count`, the number of messages that were sent: 0.
+    """
     NoOp: _aio.UnaryUnaryMultiCallable[_echo_pb2.NoOpRequest, _echo_pb2.NoOpResponse]  # type: ignore[assignment]
     """NoOp takes nothing and gives nothing. It measures the cost of a call."""
     ServerStreamingEcho: _aio.UnaryStreamMultiCallable[_echo_pb2.ServerStreamingEchoRequest, _echo_pb2.ServerStreamingEchoResponse]  # type: ignore[assignment]
     """ServerStreamingEcho answers one message many times, with a pause before each message but the first."""
     ServerStreamingEchoAbort: _aio.UnaryStreamMultiCallable[_echo_pb2.ServerStreamingEchoAbortRequest, _echo_pb2.ServerStreamingEchoAbortResponse]  # type: ignore[assignment]
-    """ServerStreamingEchoAbort streams as many messages as asked for, then ends with the asked-for status."""
+    """ServerStreamingEchoAbort streams as many messages as asked for, then ends with the asked-for status. The trailing
+    metadata has `echo-message-count`, the number of messages that were sent.
+    """
     ClientStreamingEcho: _aio.StreamUnaryMultiCallable[_echo_pb2.ClientStreamingEchoRequest, _echo_pb2.ClientStreamingEchoResponse]  # type: ignore[assignment]
     """ClientStreamingEcho counts the messages that the client sends."""
     FullDuplexEcho: _aio.StreamStreamMultiCallable[_echo_pb2.FullDuplexEchoRequest, _echo_pb2.FullDuplexEchoResponse]  # type: ignore[assignment]
@@ -95,7 +103,9 @@ class EchoServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _echo_pb2.EchoAbortRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_echo_pb2.EchoAbortResponse, _abc.Awaitable[_echo_pb2.EchoAbortResponse]]:
-        """EchoAbort ends with the asked-for status. It never answers with a message."""
+        """EchoAbort ends with the asked-for status. It never answers with a message. The trailing metadata has
+        `echo-message-count`, the number of messages that were sent: 0.
+        """
 
     @_abc_1.abstractmethod
     def NoOp(
@@ -119,7 +129,9 @@ class EchoServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _echo_pb2.ServerStreamingEchoAbortRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_echo_pb2.ServerStreamingEchoAbortResponse], _abc.AsyncIterator[_echo_pb2.ServerStreamingEchoAbortResponse]]:
-        """ServerStreamingEchoAbort streams as many messages as asked for, then ends with the asked-for status."""
+        """ServerStreamingEchoAbort streams as many messages as asked for, then ends with the asked-for status. The trailing
+        metadata has `echo-message-count`, the number of messages that were sent.
+        """
 
     @_abc_1.abstractmethod
     def ClientStreamingEcho(

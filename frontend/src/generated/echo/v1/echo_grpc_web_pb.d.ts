@@ -39,7 +39,8 @@ export declare class EchoServiceClient {
   ): ClientReadableStream<EchoResponse>;
 
   /**
-   * EchoAbort ends with the asked-for status. It never answers with a message.
+   * EchoAbort ends with the asked-for status. It never answers with a message. The trailing metadata has
+   * `echo-message-count`, the number of messages that were sent: 0.
    *
    * @generated from rpc echo.v1.EchoService.EchoAbort
    */
@@ -72,7 +73,8 @@ export declare class EchoServiceClient {
   ): ClientReadableStream<ServerStreamingEchoResponse>;
 
   /**
-   * ServerStreamingEchoAbort streams as many messages as asked for, then ends with the asked-for status.
+   * ServerStreamingEchoAbort streams as many messages as asked for, then ends with the asked-for status. The trailing
+   * metadata has `echo-message-count`, the number of messages that were sent.
    *
    * @generated from rpc echo.v1.EchoService.ServerStreamingEchoAbort
    */
@@ -120,7 +122,8 @@ export declare class EchoServicePromiseClient {
   ): Promise<EchoResponse>;
 
   /**
-   * EchoAbort ends with the asked-for status. It never answers with a message.
+   * EchoAbort ends with the asked-for status. It never answers with a message. The trailing metadata has
+   * `echo-message-count`, the number of messages that were sent: 0.
    *
    * @generated from rpc echo.v1.EchoService.EchoAbort
    */
@@ -153,7 +156,8 @@ export declare class EchoServicePromiseClient {
   ): ClientReadableStream<ServerStreamingEchoResponse>;
 
   /**
-   * ServerStreamingEchoAbort streams as many messages as asked for, then ends with the asked-for status.
+   * ServerStreamingEchoAbort streams as many messages as asked for, then ends with the asked-for status. The trailing
+   * metadata has `echo-message-count`, the number of messages that were sent.
    *
    * @generated from rpc echo.v1.EchoService.ServerStreamingEchoAbort
    */

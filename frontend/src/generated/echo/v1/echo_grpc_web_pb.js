@@ -94,7 +94,8 @@ class EchoServiceClient {
   }
 
   /**
-   * EchoAbort ends with the asked-for status. It never answers with a message.
+   * EchoAbort ends with the asked-for status. It never answers with a message. The trailing metadata has
+   * `echo-message-count`, the number of messages that were sent: 0.
    *
    * @generated from rpc echo.v1.EchoService.EchoAbort
    */
@@ -123,7 +124,8 @@ class EchoServiceClient {
   }
 
   /**
-   * ServerStreamingEchoAbort streams as many messages as asked for, then ends with the asked-for status.
+   * ServerStreamingEchoAbort streams as many messages as asked for, then ends with the asked-for status. The trailing
+   * metadata has `echo-message-count`, the number of messages that were sent.
    *
    * @generated from rpc echo.v1.EchoService.ServerStreamingEchoAbort
    */
@@ -162,7 +164,8 @@ class EchoServicePromiseClient {
   }
 
   /**
-   * EchoAbort ends with the asked-for status. It never answers with a message.
+   * EchoAbort ends with the asked-for status. It never answers with a message. The trailing metadata has
+   * `echo-message-count`, the number of messages that were sent: 0.
    *
    * @generated from rpc echo.v1.EchoService.EchoAbort
    */
@@ -191,7 +194,8 @@ class EchoServicePromiseClient {
   }
 
   /**
-   * ServerStreamingEchoAbort streams as many messages as asked for, then ends with the asked-for status.
+   * ServerStreamingEchoAbort streams as many messages as asked for, then ends with the asked-for status. The trailing
+   * metadata has `echo-message-count`, the number of messages that were sent.
    *
    * @generated from rpc echo.v1.EchoService.ServerStreamingEchoAbort
    */

@@ -410,7 +410,8 @@ export declare const EchoService: GenService<{
     output: typeof EchoResponseSchema;
   },
   /**
-   * EchoAbort ends with the asked-for status. It never answers with a message.
+   * EchoAbort ends with the asked-for status. It never answers with a message. The trailing metadata has
+   * `echo-message-count`, the number of messages that were sent: 0.
    *
    * @generated from rpc echo.v1.EchoService.EchoAbort
    */
@@ -440,7 +441,8 @@ export declare const EchoService: GenService<{
     output: typeof ServerStreamingEchoResponseSchema;
   },
   /**
-   * ServerStreamingEchoAbort streams as many messages as asked for, then ends with the asked-for status.
+   * ServerStreamingEchoAbort streams as many messages as asked for, then ends with the asked-for status. The trailing
+   * metadata has `echo-message-count`, the number of messages that were sent.
    *
    * @generated from rpc echo.v1.EchoService.ServerStreamingEchoAbort
    */
