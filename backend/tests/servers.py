@@ -110,12 +110,13 @@ def migrated_database(directory: Path, settings: str = "config.settings.test") -
 
 @contextlib.contextmanager
 def running_server(
-    kind: str, directory: Path, *, settings: str = "config.settings.test", database: Path | None = None
+    kind: str, directory: Path, *, settings: str = "config.settings.test", database: Path | None = None, port: int = 0
 ) -> Iterator[Server]:
     """Starts a server of one worker and ends it. `directory` gets its log, and its database if none is given.
 
-    `database` is copied, so that servers may start from the same one. Raises `ServerError` if the server does not
-    start, does not end by itself when told to, ends with a failure, or has logged one of `SIGNS_OF_FAULTS`.
+    `database` is copied, so that servers may start from the same one. `port` is that of a server which has ended and is
+    to come back; 0 takes a free one. Raises `ServerError` if the server does not start, does not end by itself when told
+    to, ends with a failure, or has logged one of `SIGNS_OF_FAULTS`.
     """
     directory.mkdir(parents=True, exist_ok=True)
     own_database = directory / "database.sqlite3"
@@ -124,7 +125,7 @@ def running_server(
     else:
         shutil.copyfile(database, own_database)
     log_path = directory / "server.log"
-    with log_path.open("wb") as log, socket.create_server((HOST, 0), backlog=128) as listener:
+    with log_path.open("wb") as log, socket.create_server((HOST, port), backlog=128) as listener:
         port = listener.getsockname()[1]
         process = _spawn(kind, listener, log, settings, own_database)
     server = Server(kind, port, process.pid, log_path)
