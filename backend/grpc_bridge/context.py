@@ -180,6 +180,8 @@ class CallContext:
 
     def fail(self, error: Exception) -> None:
         """Takes the status of a call whose handler raised `error`."""
+        if self._early_end is not None and isinstance(error, grpc.RpcError):
+            return  # the end itself, as the iterator of requests raised it
         self._code, self._details = status_of(error, self)
 
     def reject(self, error: StatusError) -> bool:

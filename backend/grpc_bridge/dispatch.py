@@ -89,7 +89,8 @@ def _requests(call: Call, messages: Iterator[bytes]) -> Iterator[Any]:
                 return
             request = _deserialize(call.method, message)
         except StatusError as error:
-            call.context.reject(error)
+            if not call.context.reject(error):
+                raise grpc.RpcError from None  # the caller has gone
             raise
         yield request
 
