@@ -73,7 +73,7 @@ class WsgiBody:
     def only_message(self, call: Call) -> bytes:
         """Gives the one message of a method whose requests do not stream. Raises `StatusError` for bad input."""
         if self._left is not None and self._left <= 2 * call.settings.max_receive_message_bytes:
-            return call.one_message(call.read_body(self._read_whole(self._left)))
+            return call.one_message(call.read_body(self._read_whole(self._left, call)))
         messages: list[bytes] = []
         for message in self.messages(call):
             messages.append(message)
@@ -81,8 +81,8 @@ class WsgiBody:
                 break
         return call.one_message(messages)
 
-    def _read_whole(self, length: int) -> bytes:
-        with self._wait_at_most(IDLE_SECONDS):
+    def _read_whole(self, length: int, call: Call) -> bytes:
+        with self._wait_at_most(_patience(call)):
             data = self._read(length)
             if len(data) == length:
                 return data
@@ -99,7 +99,7 @@ class WsgiBody:
         """
         reader = call.reader()
         while True:
-            with self._wait_at_most(IDLE_SECONDS):
+            with self._wait_at_most(_patience(call)):
                 data = self._read(min(reader.wanted_bytes, CHUNK_BYTES))
             if not data:
                 break
@@ -120,3 +120,9 @@ class WsgiBody:
                         return
             except StatusError:
                 return
+
+
+def _patience(call: Call) -> float:
+    """How long the next piece is waited for, in seconds. Nobody can stop a read, so it must not outlast the deadline."""
+    deadline = call.context.deadline
+    return IDLE_SECONDS if deadline is None else min(IDLE_SECONDS, max(deadline - time.monotonic(), 0.0))
