@@ -14,9 +14,6 @@ from tests.contract.methods import FLAVOURS
 
 Metadata = tuple[tuple[str, str | bytes], ...]
 
-CALL_SECONDS = 20.0
-"""How long a transport waits for an answer. No case comes near it; a call that hangs fails there."""
-
 
 @dataclass(frozen=True)
 class Call:

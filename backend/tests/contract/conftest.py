@@ -1,9 +1,10 @@
-"""Fixtures of the contract suite: each transport, and each kind of servicer."""
+"""Fixtures of the contract suite: each transport, each kind of servicer, and what a test needs beside them."""
 
 from __future__ import annotations
 
 import pytest
 
+from tests.contract.control import Control, new_key
 from tests.contract.grpc_web import MODES, GrpcWebTransport, Mode
 from tests.contract.methods import FLAVOURS
 from tests.servers import Server
@@ -25,3 +26,27 @@ def transport(server: Server, mode: Mode) -> GrpcWebTransport:
 def flavour(request: pytest.FixtureRequest) -> str:
     """The servicer with `def` handlers and the one with `async def` handlers."""
     return request.param
+
+
+@pytest.fixture
+def control(server: Server) -> Control:
+    """The bookkeeping of the server under test."""
+    return Control(server)
+
+
+@pytest.fixture
+def key() -> str:
+    """What this test's events and gate are kept under."""
+    return new_key()
+
+
+@pytest.fixture
+def asgi_transport(asgi_server: Server, mode: Mode) -> GrpcWebTransport:
+    """The ASGI server in each mode."""
+    return GrpcWebTransport(asgi_server, mode)
+
+
+@pytest.fixture
+def asgi_control(asgi_server: Server) -> Control:
+    """The bookkeeping of the ASGI server."""
+    return Control(asgi_server)

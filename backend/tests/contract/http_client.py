@@ -13,8 +13,8 @@ from tests.servers import Server
 
 Headers = Iterable[tuple[str, str]]
 
-READ_SECONDS = 20.0
-"""How long a read may wait. Only a test that fails waits so long."""
+READ_SECONDS = 10.0
+"""How long a read may wait. Only a test that fails waits so long: less than a handler waits for its gate."""
 
 PIECE_BYTES = 64 * 1024
 

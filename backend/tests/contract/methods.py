@@ -61,7 +61,6 @@ METHODS: dict[str, MethodType] = {
     # servicers/metadata.py
     "SendInitial": _unary(Empty),
     "SendInitialInStream": _stream(Empty),
-    "SendInitialAlone": _stream(StringValue),
     "SendInitialTwice": _unary(Empty),
     "SendInitialLate": _stream(Empty),
     "SetTrailing": _unary(Empty),
@@ -99,6 +98,7 @@ METHODS: dict[str, MethodType] = {
     "TimeRemaining": _unary(Empty, DoubleValue),
     "Sleep": _unary(Empty),
     "SleepInStream": _stream(Empty),
+    "Rush": _stream(Empty),
     "Wait": _unary(StringValue),
     "WaitInStream": _stream(StringValue),
     "Tick": _stream(StringValue),

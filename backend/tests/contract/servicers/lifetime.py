@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -52,6 +53,11 @@ class Sync:
         yield StringValue(value="before")
         _sleep_while_active(context)
         yield StringValue(value="after")
+
+    def Rush(self, request: Empty, context: Any) -> Iterator[StringValue]:
+        deadline = time.monotonic() + WAIT_SECONDS
+        while time.monotonic() < deadline:
+            yield StringValue(value="no pause")
 
     def Wait(self, request: StringValue, context: Any) -> StringValue:
         log = events[request.value]
@@ -135,6 +141,11 @@ class Async:
         yield StringValue(value="before")
         await asyncio.sleep(WAIT_SECONDS)
         yield StringValue(value="after")
+
+    async def Rush(self, request: Empty, context: Any) -> AsyncIterator[StringValue]:
+        deadline = time.monotonic() + WAIT_SECONDS
+        while time.monotonic() < deadline:
+            yield StringValue(value="no pause")
 
     async def Wait(self, request: StringValue, context: Any) -> StringValue:
         log = events[request.value]

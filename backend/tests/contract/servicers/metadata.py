@@ -10,8 +10,6 @@ from google.protobuf.empty_pb2 import Empty
 from google.protobuf.struct_pb2 import ListValue
 from google.protobuf.wrappers_pb2 import StringValue
 
-from tests.contract.servicers.bookkeeping import gates
-
 INITIAL = (
     ("contract-initial", "one"),
     ("contract-initial", "two, with a comma"),
@@ -60,11 +58,6 @@ class Sync:
     def SendInitialInStream(self, request: Empty, context: Any) -> Iterator[StringValue]:
         context.send_initial_metadata(INITIAL)
         yield _DONE
-        yield _DONE
-
-    def SendInitialAlone(self, request: StringValue, context: Any) -> Iterator[StringValue]:
-        context.send_initial_metadata(INITIAL)
-        gates[request.value].wait()
         yield _DONE
 
     def SendInitialTwice(self, request: Empty, context: Any) -> StringValue:
@@ -123,11 +116,6 @@ class Async:
     async def SendInitialInStream(self, request: Empty, context: Any) -> AsyncIterator[StringValue]:
         await context.send_initial_metadata(INITIAL)
         yield _DONE
-        yield _DONE
-
-    async def SendInitialAlone(self, request: StringValue, context: Any) -> AsyncIterator[StringValue]:
-        await context.send_initial_metadata(INITIAL)
-        await gates[request.value].wait_async()
         yield _DONE
 
     async def SendInitialTwice(self, request: Empty, context: Any) -> StringValue:
