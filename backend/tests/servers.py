@@ -115,8 +115,8 @@ def running_server(
     """Starts a server of one worker and ends it. `directory` gets its log, and its database if none is given.
 
     `database` is copied, so that servers may start from the same one. `port` is that of a server which has ended and is
-    to come back; 0 takes a free one. Raises `ServerError` if the server does not start, does not end by itself when told
-    to, ends with a failure, or has logged one of `SIGNS_OF_FAULTS`.
+    to come back; 0 takes a free one. Raises `ServerError` if the server does not start, does not end by itself when
+    told to, ends with a failure, or has logged one of `SIGNS_OF_FAULTS`.
     """
     directory.mkdir(parents=True, exist_ok=True)
     own_database = directory / "database.sqlite3"
@@ -144,8 +144,9 @@ def _spawn(kind: str, listener: socket.socket, log: object, settings: str, datab
         "DJANGO_SETTINGS_MODULE": settings,
         "DJANGO_SQLITE_PATH": str(database),
         "PYTHONUNBUFFERED": "1",
-        # gunicorn leaves a copy of the socket that it is handed to the garbage collection.
-        "PYTHONWARNINGS": "default,ignore::ResourceWarning:gunicorn.arbiter",
+        # gunicorn leaves a copy of the socket that it is handed to the garbage collection, and the heartbeat file of a
+        # worker that it had to end, because a browser kept its connections open, to the end of the process.
+        "PYTHONWARNINGS": "default,ignore::ResourceWarning:gunicorn.arbiter,ignore:unclosed file:ResourceWarning:sys",
         "WEB_BIND": f"fd://{listener.fileno()}",
         "WEB_CONCURRENCY": "1",
         "WEB_GRACEFUL_TIMEOUT": str(GRACEFUL_SECONDS),
