@@ -101,9 +101,9 @@ class EchoPage:
         self.response = page.get_by_test_id("unary-response")
         self.wire_note = page.get_by_test_id("wire-note")
 
-    def open(self) -> EchoPage:
-        """Opens the page and waits until its script has taken over."""
-        self.page.goto("/")
+    def open(self, address: str = "/") -> EchoPage:
+        """Opens the page, of the server under test or of another one, and waits until its script has taken over."""
+        self.page.goto(address)
         self.unary.expect_state("idle")
         expect(self.wire_note).not_to_be_empty()
         return self
