@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from contextlib import aclosing
 from typing import Any, TypeVar
@@ -23,6 +24,8 @@ from grpc_bridge.executors import sync_threads
 from grpc_bridge.lifecycle import call_finished, call_started
 from grpc_bridge.protocol.status import StatusCode, StatusError
 from grpc_bridge.registry import Method
+
+logger = logging.getLogger("grpc_bridge")
 
 T = TypeVar("T")
 Write = Callable[[bytes], Awaitable[None]]
@@ -39,6 +42,9 @@ def _serialize(call: Call, response: Any) -> bytes:
     try:
         message = call.method.serialize(response)
     except Exception:  # as above; None, above all, is no message
+        logger.exception(
+            "%s gave a response that cannot be serialized (call %s)", call.method.path, call.context.call_id
+        )
         raise StatusError(StatusCode.INTERNAL, "Failed to serialize response!") from None
     limit = call.settings.max_send_message_bytes
     if len(message) > limit:

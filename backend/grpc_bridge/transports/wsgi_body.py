@@ -123,6 +123,6 @@ class WsgiBody:
 
 
 def _patience(call: Call) -> float:
-    """How long the next piece is waited for, in seconds. Nobody can stop a read, so it must not outlast the deadline."""
+    """How long the next piece is waited for, in seconds: nobody can stop a read, so it may not outlast the deadline."""
     deadline = call.context.deadline
     return IDLE_SECONDS if deadline is None else min(IDLE_SECONDS, max(deadline - time.monotonic(), 0.0))
