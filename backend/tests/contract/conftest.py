@@ -22,6 +22,12 @@ def transport(server: Server, mode: Mode) -> GrpcWebTransport:
     return GrpcWebTransport(server, mode)
 
 
+@pytest.fixture
+def binary_transport(server: Server) -> GrpcWebTransport:
+    """Each server in binary mode, for what has nothing to do with the mode."""
+    return GrpcWebTransport(server, MODES[0])
+
+
 @pytest.fixture(params=FLAVOURS)
 def flavour(request: pytest.FixtureRequest) -> str:
     """The servicer with `def` handlers and the one with `async def` handlers."""

@@ -78,6 +78,11 @@ class Connection:
         response.begin()
         return response
 
+    def own_address(self) -> tuple[str, int]:
+        """Gives the address of this end."""
+        host, port = self._socket.getsockname()
+        return host, port
+
     def read_line(self) -> bytes:
         """Reads up to the end of a line."""
         return self._reader.readline()
