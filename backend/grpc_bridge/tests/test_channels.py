@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import threading
-from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import grpc
 import pytest
 
 from grpc_bridge.channels import FrameQueue, iterate_from_thread
 from grpc_bridge.protocol.status import StatusCode, StatusError
+
+T = TypeVar("T")
 
 
 @pytest.fixture
@@ -20,11 +23,18 @@ async def queue() -> FrameQueue:
     return FrameQueue(asyncio.get_running_loop(), max_bytes=10)
 
 
-@pytest.fixture
-async def threads() -> AsyncIterator[ThreadPoolExecutor]:
-    """Threads that must all have ended when the test has."""
-    with ThreadPoolExecutor(2) as executor:
-        yield executor
+def in_thread(run: Callable[..., T], *arguments: Any) -> asyncio.Future[T]:
+    """Runs something in a thread of its own. If that never ends, it does not keep the tests from ending."""
+    future: concurrent.futures.Future[T] = concurrent.futures.Future()
+
+    def settle() -> None:
+        try:
+            future.set_result(run(*arguments))
+        except Exception as error:
+            future.set_exception(error)
+
+    threading.Thread(target=settle, daemon=True).start()
+    return asyncio.wrap_future(future)
 
 
 class WatchedCondition(threading.Condition):
@@ -55,11 +65,11 @@ async def test_frames_are_taken_in_order_and_joined(queue: FrameQueue) -> None:
     assert await queue.take() == b"four"
 
 
-async def test_take_waits_for_a_frame(queue: FrameQueue, threads: ThreadPoolExecutor) -> None:
+async def test_take_waits_for_a_frame(queue: FrameQueue) -> None:
     taking = asyncio.ensure_future(queue.take())
     await asyncio.sleep(0)
     assert not taking.done()
-    threads.submit(queue.put, b"late").result()
+    assert await in_thread(queue.put, b"late") is True
     assert await taking == b"late"
 
 
@@ -91,26 +101,26 @@ async def test_a_take_that_is_given_up_loses_nothing(queue: FrameQueue) -> None:
 
 
 async def test_a_thread_that_is_too_far_ahead_waits_until_frames_are_taken(
-    queue: FrameQueue, watched: WatchedCondition, threads: ThreadPoolExecutor
+    queue: FrameQueue, watched: WatchedCondition
 ) -> None:
     assert queue.put(b"x" * 10) is True
     assert queue.put(b"y") is True  # ten bytes are not above the bound yet
-    putting = threads.submit(queue.put, b"z")
+    putting = in_thread(queue.put, b"z")
     await watched.waits.wait()
     assert not putting.done()
     assert await queue.take() == b"x" * 10 + b"y"
-    assert await asyncio.wrap_future(putting) is True
+    assert await putting is True
     assert await queue.take() == b"z"
 
 
 async def test_a_thread_that_waits_is_released_when_nobody_takes_any_more(
-    queue: FrameQueue, watched: WatchedCondition, threads: ThreadPoolExecutor
+    queue: FrameQueue, watched: WatchedCondition
 ) -> None:
     queue.put(b"x" * 11)
-    putting = threads.submit(queue.put, b"y")
+    putting = in_thread(queue.put, b"y")
     await watched.waits.wait()
     queue.close()
-    assert await asyncio.wrap_future(putting) is False
+    assert await putting is False
     assert queue.put(b"z") is False
     assert await queue.take() == b"x" * 11
 
@@ -120,7 +130,7 @@ async def test_a_frame_above_the_bound_passes_alone(queue: FrameQueue) -> None:
     assert len(await queue.take()) == 1000
 
 
-async def test_no_frame_is_lost_or_swapped_under_load(queue: FrameQueue, threads: ThreadPoolExecutor) -> None:
+async def test_no_frame_is_lost_or_swapped_under_load(queue: FrameQueue) -> None:
     frames = [f"{number:05};".encode() for number in range(2000)]
     loop, most = asyncio.get_running_loop(), 0
 
@@ -129,11 +139,11 @@ async def test_no_frame_is_lost_or_swapped_under_load(queue: FrameQueue, threads
             assert queue.put(frame)
         loop.call_soon_threadsafe(queue.end)
 
-    producing, taken = threads.submit(produce), b""
+    producing, taken = in_thread(produce), b""
     while part := await queue.take():
         taken += part
         most = max(most, len(part))
-    await asyncio.wrap_future(producing)
+    await producing
     assert taken == b"".join(frames)
     assert most <= 10 + len(frames[0])
 
@@ -156,33 +166,29 @@ class Stream:
         return None
 
 
-async def in_thread(threads: ThreadPoolExecutor, stream: Stream) -> list[bytes]:
-    loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(threads, lambda: list(iterate_from_thread(stream.next, loop)))
-
-
-async def test_a_thread_gets_the_messages_of_a_loop(threads: ThreadPoolExecutor) -> None:
-    stream = Stream(b"one", b"", b"two")
-    assert await in_thread(threads, stream) == [b"one", b"", b"two"]
+async def test_a_thread_gets_the_messages_of_a_loop() -> None:
+    loop, stream = asyncio.get_running_loop(), Stream(b"one", b"", b"two")
+    assert await in_thread(list, iterate_from_thread(stream.next, loop)) == [b"one", b"", b"two"]
     assert stream.asked_in == {threading.get_ident()}
 
 
-async def test_a_message_is_asked_for_only_when_the_thread_wants_it(threads: ThreadPoolExecutor) -> None:
+async def test_a_message_is_asked_for_only_when_the_thread_wants_it() -> None:
     loop, stream = asyncio.get_running_loop(), Stream(b"one", b"two")
     messages = iterate_from_thread(stream.next, loop)
     assert stream.asked_in == set()
-    assert await loop.run_in_executor(threads, next, messages) == b"one"
+    assert await in_thread(next, messages) == b"one"
     assert stream.messages == [b"two"]
 
 
-async def test_bad_input_reaches_the_thread_after_the_messages_before_it(threads: ThreadPoolExecutor) -> None:
+async def test_bad_input_reaches_the_thread_after_the_messages_before_it() -> None:
     loop, stream = asyncio.get_running_loop(), Stream(b"one", error=StatusError(StatusCode.INTERNAL, "bad"))
     messages = iterate_from_thread(stream.next, loop)
-    assert await loop.run_in_executor(threads, next, messages) == b"one"
+    assert await in_thread(next, messages) == b"one"
     with pytest.raises(StatusError, match="bad"):
-        await loop.run_in_executor(threads, next, messages)
+        await in_thread(next, messages)
 
 
-async def test_a_call_that_is_given_up_is_an_rpc_error_in_the_thread(threads: ThreadPoolExecutor) -> None:
+async def test_a_call_that_is_given_up_is_an_rpc_error_in_the_thread() -> None:
+    loop, stream = asyncio.get_running_loop(), Stream(error=asyncio.CancelledError())
     with pytest.raises(grpc.RpcError):
-        await in_thread(threads, Stream(error=asyncio.CancelledError()))
+        await in_thread(list, iterate_from_thread(stream.next, loop))

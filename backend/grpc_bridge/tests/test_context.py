@@ -16,7 +16,7 @@ from grpc_bridge.tests.calls import PATH, Source, Status, async_context, sync_co
 
 
 @pytest.fixture(params=[sync_context, async_context], ids=["sync", "async"])
-def context(request: pytest.FixtureRequest) -> Any:
+def call_context(request: pytest.FixtureRequest) -> Any:
     """A context of either kind."""
     return request.param()
 
@@ -56,17 +56,17 @@ def test_metadata_that_cannot_be_decoded_ends_the_call() -> None:
     assert context.status() == (StatusCode.INTERNAL, "Metadata entry 'k-bin' is not base64")
 
 
-def test_a_caller_has_an_address_but_no_proven_identity(context: CallContext) -> None:
-    assert context.peer() == "ipv4:127.0.0.1:50000"
-    assert context.peer_identities() is None
-    assert context.peer_identity_key() is None
-    assert context.auth_context() == {}
+def test_a_caller_has_an_address_but_no_proven_identity(call_context: CallContext) -> None:
+    assert call_context.peer() == "ipv4:127.0.0.1:50000"
+    assert call_context.peer_identities() is None
+    assert call_context.peer_identity_key() is None
+    assert call_context.auth_context() == {}
 
 
-def test_compression_may_be_asked_for(context: CallContext) -> None:
-    context.set_compression(grpc.Compression.Gzip)
-    context.disable_next_message_compression()
-    assert context.plain
+def test_compression_may_be_asked_for(call_context: CallContext) -> None:
+    call_context.set_compression(grpc.Compression.Gzip)
+    call_context.disable_next_message_compression()
+    assert call_context.plain
 
 
 def test_the_call_id_is_one_per_call() -> None:
@@ -78,32 +78,37 @@ def test_the_call_id_is_one_per_call() -> None:
 
 
 @pytest.mark.parametrize("code", grpc.StatusCode)
-def test_a_code_that_was_set_is_the_status(context: Any, code: grpc.StatusCode) -> None:
-    context.set_code(code)
-    assert context.code() is code
-    assert context.status() == (GRPC_CODES[code], "")
-    assert context.has_code == (code is not grpc.StatusCode.OK)
-    assert context.plain == (code is grpc.StatusCode.OK)
+def test_a_code_that_was_set_is_the_status(call_context: Any, code: grpc.StatusCode) -> None:
+    call_context.set_code(code)
+    assert call_context.code() is code
+    assert call_context.status() == (GRPC_CODES[code], "")
+    assert call_context.has_code == (code is not grpc.StatusCode.OK)
+    assert call_context.plain == (code is grpc.StatusCode.OK)
 
 
 @pytest.mark.parametrize("code", StatusCode)
-def test_a_number_is_as_good_as_a_code(context: Any, code: StatusCode) -> None:
-    context.set_code(int(code))
-    assert context.status()[0] is code
-    assert context.code().value[0] == code
+def test_a_number_is_as_good_as_a_code(call_context: Any, code: StatusCode) -> None:
+    call_context.set_code(int(code))
+    assert call_context.status()[0] is code
+    assert call_context.code().value[0] == code
 
 
 @pytest.mark.parametrize("code", [-1, 17, 2**40, "NOT_FOUND", "x", None, [], {}, object(), 1.5])
-def test_what_is_no_code_is_unknown(context: Any, code: Any) -> None:
-    context.set_code(code)
-    assert context.status() == (StatusCode.UNKNOWN, "")
-    assert context.code() is grpc.StatusCode.UNKNOWN
+def test_what_is_no_code_is_unknown(call_context: Any, code: Any) -> None:
+    call_context.set_code(code)
+    assert call_context.status() == (StatusCode.UNKNOWN, "")
+    assert call_context.code() is grpc.StatusCode.UNKNOWN
 
 
-def test_nothing_set_is_ok(context: Any) -> None:
-    assert context.code() is None
-    assert context.status() == (StatusCode.OK, "")
-    assert (context.has_code, context.plain, context.aborted, context.ended_early) == (False, True, False, False)
+def test_nothing_set_is_ok(call_context: Any) -> None:
+    assert call_context.code() is None
+    assert call_context.status() == (StatusCode.OK, "")
+    assert (call_context.has_code, call_context.plain, call_context.aborted, call_context.ended_early) == (
+        False,
+        True,
+        False,
+        False,
+    )
 
 
 def test_details_are_bytes_in_sync_and_text_in_async_as_in_grpcio() -> None:
@@ -129,16 +134,16 @@ def test_trailing_metadata_is_given_back_and_written() -> None:
         assert context.trailing_pairs == ()
 
 
-def test_metadata_may_be_grpcios_own_collection(context: Any) -> None:
-    context.set_trailing_metadata(grpc.aio.Metadata(("a", "1"), ("a", "2"), ("b-bin", b"\0")))
-    assert context.trailing_pairs == (("a", "1"), ("a", "2"), ("b-bin", "AA"))
+def test_metadata_may_be_grpcios_own_collection(call_context: Any) -> None:
+    call_context.set_trailing_metadata(grpc.aio.Metadata(("a", "1"), ("a", "2"), ("b-bin", b"\0")))
+    assert call_context.trailing_pairs == (("a", "1"), ("a", "2"), ("b-bin", "AA"))
 
 
-def test_trailing_metadata_that_may_not_travel_is_refused_where_it_is_set(context: CallContext) -> None:
-    context.set_trailing_metadata((("k", "v"),))
+def test_trailing_metadata_that_may_not_travel_is_refused_where_it_is_set(call_context: Any) -> None:
+    call_context.set_trailing_metadata((("k", "v"),))
     with pytest.raises(ValueError, match="printable ASCII"):
-        context.set_trailing_metadata((("k", "v\r\ngrpc-status: 0"),))
-    assert context.trailing_pairs == (("k", "v"),)
+        call_context.set_trailing_metadata((("k", "v\r\ngrpc-status: 0"),))
+    assert call_context.trailing_pairs == call_context.trailing_metadata() == (("k", "v"),)
 
 
 async def test_initial_metadata_is_sent_once() -> None:
@@ -154,9 +159,15 @@ async def test_initial_metadata_is_sent_once() -> None:
         assert not context.plain
 
 
-async def test_initial_metadata_is_too_late_after_the_headers() -> None:
+@pytest.mark.parametrize(
+    "send",
+    [lambda context: context.initial_pairs, lambda context: context.first_message_given()],
+    ids=["headers", "message"],
+)
+async def test_initial_metadata_is_too_late_after_headers_or_message(send: Any) -> None:
     sync, asynchronous = sync_context(), async_context()
-    assert (sync.initial_pairs, asynchronous.initial_pairs) == ((), ())
+    send(sync)
+    send(asynchronous)
     with pytest.raises(ValueError, match="no longer allowed"):
         sync.send_initial_metadata((("k", "v"),))
     with pytest.raises(grpc.aio.UsageError, match="already sent"):

@@ -24,7 +24,7 @@ every_end = pytest.mark.parametrize("name", ENDS)
 
 
 @pytest.fixture(params=[sync_context, async_context], ids=["sync", "async"])
-def context(request: pytest.FixtureRequest) -> Any:
+def call_context(request: pytest.FixtureRequest) -> Any:
     """A context of either kind."""
     return request.param()
 
@@ -38,47 +38,47 @@ def add_callback(context: CallContext, callback: Callable[[], Any]) -> None:
 
 
 @every_end
-def test_a_call_that_has_ended_is_not_active(context: Any, name: str) -> None:
-    assert context.active
+def test_a_call_that_has_ended_is_not_active(call_context: Any, name: str) -> None:
+    assert call_context.active
     end, status = ENDS[name]
-    end(context)
-    assert not context.active
-    if isinstance(context, AsyncContext):
-        assert context.done()
-        assert context.cancelled() == (status is not None)
+    end(call_context)
+    assert not call_context.active
+    if isinstance(call_context, AsyncContext):
+        assert call_context.done()
+        assert call_context.cancelled() == (status is not None)
     else:
-        assert not context.is_active()
-    assert context.ended_early == (status is not None)
-    assert context.status() == (status or (StatusCode.OK, ""))
+        assert not call_context.is_active()
+    assert call_context.ended_early == (status is not None)
+    assert call_context.status() == (status or (StatusCode.OK, ""))
 
 
 @every_end
 @pytest.mark.parametrize("later", ENDS)
-def test_callbacks_run_once_however_often_a_call_ends(context: Any, name: str, later: str) -> None:
+def test_callbacks_run_once_however_often_a_call_ends(call_context: Any, name: str, later: str) -> None:
     calls: list[str] = []
-    add_callback(context, lambda: calls.append("first"))
-    add_callback(context, lambda: calls.append("second"))
+    add_callback(call_context, lambda: calls.append("first"))
+    add_callback(call_context, lambda: calls.append("second"))
     assert calls == []
-    ENDS[name][0](context)
-    ENDS[later][0](context)
+    ENDS[name][0](call_context)
+    ENDS[later][0](call_context)
     assert calls == ["first", "second"]
 
 
 @every_end
 @pytest.mark.parametrize("later", ENDS)
-def test_the_first_end_decides_the_status(context: CallContext, name: str, later: str) -> None:
-    ENDS[name][0](context)
-    before = context.status()
-    ENDS[later][0](context)
-    assert context.status() == before
+def test_the_first_end_decides_the_status(call_context: CallContext, name: str, later: str) -> None:
+    ENDS[name][0](call_context)
+    before = call_context.status()
+    ENDS[later][0](call_context)
+    assert call_context.status() == before
 
 
-def test_what_the_handler_sets_after_the_end_changes_nothing(context: Any) -> None:
-    context.expire()
-    context.set_details("late")
-    context.fail(KeyError("late"))
-    assert context.status() == (StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded")
-    assert not context.plain
+def test_what_the_handler_sets_after_the_end_changes_nothing(call_context: Any) -> None:
+    call_context.expire()
+    call_context.set_details("late")
+    call_context.fail(KeyError("late"))
+    assert call_context.status() == (StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded")
+    assert not call_context.plain
 
 
 def test_a_callback_sees_a_call_that_has_ended() -> None:
@@ -90,20 +90,20 @@ def test_a_callback_sees_a_call_that_has_ended() -> None:
 
 @every_end
 def test_a_callback_that_fails_is_logged_and_harms_no_other(
-    context: Any, name: str, caplog: pytest.LogCaptureFixture
+    call_context: Any, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     calls: list[str] = []
 
     def fail() -> None:
         raise KeyError("of the callback")
 
-    add_callback(context, fail)
-    add_callback(context, lambda: calls.append("second"))
-    ENDS[name][0](context)
+    add_callback(call_context, fail)
+    add_callback(call_context, lambda: calls.append("second"))
+    ENDS[name][0](call_context)
     assert calls == ["second"]
     (record,) = caplog.records
     assert (record.name, record.levelno) == ("grpc_bridge", logging.ERROR)
-    assert context.call_id in record.message
+    assert call_context.call_id in record.message
     assert record.exc_info is not None
     assert record.exc_info[0] is KeyError
 
@@ -133,26 +133,26 @@ def test_a_callback_may_ask_for_another_in_vain() -> None:
 
 
 @pytest.mark.parametrize("name", ["terminate", "expire", "disconnect"])
-def test_whoever_runs_the_handler_is_told_once(context: CallContext, name: str) -> None:
+def test_whoever_runs_the_handler_is_told_once(call_context: CallContext, name: str) -> None:
     told: list[bool] = []
-    context.on_terminate = lambda: told.append(context.active)
-    ENDS[name][0](context)
-    ENDS[name][0](context)
+    call_context.on_terminate = lambda: told.append(call_context.active)
+    ENDS[name][0](call_context)
+    ENDS[name][0](call_context)
     assert told == [False]
 
 
 @pytest.mark.parametrize("name", ["finish", "reject"])
-def test_whoever_runs_the_handler_is_not_told_what_it_knows(context: CallContext, name: str) -> None:
+def test_whoever_runs_the_handler_is_not_told_what_it_knows(call_context: CallContext, name: str) -> None:
     told: list[bool] = []
-    context.on_terminate = lambda: told.append(True)
-    ENDS[name][0](context)
-    context.disconnect()
+    call_context.on_terminate = lambda: told.append(True)
+    ENDS[name][0](call_context)
+    call_context.disconnect()
     assert told == []
 
 
-def test_reject_says_whether_the_call_was_still_there(context: CallContext) -> None:
-    assert context.reject(StatusError(StatusCode.INTERNAL, "bad")) is True
-    assert context.reject(StatusError(StatusCode.INTERNAL, "bad")) is False
+def test_reject_says_whether_the_call_was_still_there(call_context: CallContext) -> None:
+    assert call_context.reject(StatusError(StatusCode.INTERNAL, "bad")) is True
+    assert call_context.reject(StatusError(StatusCode.INTERNAL, "bad")) is False
 
 
 def test_a_sync_handler_can_cancel_its_call() -> None:

@@ -19,7 +19,7 @@ SECRET = "what only the server may know"
 
 
 @pytest.fixture(params=[sync_context, async_context], ids=["sync", "async"])
-def context(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> Any:
+def call_context(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> Any:
     """A context of either kind. All that is logged is kept."""
     caplog.set_level(logging.DEBUG, "grpc_bridge")
     return request.param()
@@ -38,14 +38,14 @@ def logged(caplog: pytest.LogCaptureFixture, context: Any, error: Exception) -> 
 
 @pytest.mark.parametrize("kind", EXCEPTION_CODES)
 def test_an_exception_with_a_meaning_has_its_code(
-    kind: type[Exception], context: Any, caplog: pytest.LogCaptureFixture
+    kind: type[Exception], call_context: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     code, message = EXCEPTION_CODES[kind]
     error = kind(SECRET)
-    assert status_of(error, context) == (code, message)
+    assert status_of(error, call_context) == (code, message)
     assert SECRET not in message
     assert code not in (StatusCode.OK, StatusCode.UNKNOWN)
-    assert logged(caplog, context, error) == logging.INFO
+    assert logged(caplog, call_context, error) == logging.INFO
 
 
 @pytest.mark.parametrize(
@@ -61,8 +61,8 @@ def test_an_exception_with_a_meaning_has_its_code(
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else value.name,
 )
-def test_a_kind_of_such_an_exception_has_it_too(error: Exception, code: StatusCode, context: Any) -> None:
-    assert status_of(error, context)[0] is code
+def test_a_kind_of_such_an_exception_has_it_too(error: Exception, code: StatusCode, call_context: Any) -> None:
+    assert status_of(error, call_context)[0] is code
 
 
 @pytest.mark.parametrize(
@@ -71,59 +71,59 @@ def test_a_kind_of_such_an_exception_has_it_too(error: Exception, code: StatusCo
     ids=repr,
 )
 def test_an_exception_without_a_meaning_is_told_by_its_call_id_only(
-    error: Exception, context: Any, caplog: pytest.LogCaptureFixture
+    error: Exception, call_context: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    code, message = status_of(error, context)
+    code, message = status_of(error, call_context)
     assert code is StatusCode.UNKNOWN
-    assert message == f"Exception calling application (call {context.call_id})"
-    assert logged(caplog, context, error) == logging.ERROR
+    assert message == f"Exception calling application (call {call_context.call_id})"
+    assert logged(caplog, call_context, error) == logging.ERROR
 
 
-def test_the_traceback_is_in_the_log(context: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_traceback_is_in_the_log(call_context: Any, caplog: pytest.LogCaptureFixture) -> None:
     try:
         raise KeyError(SECRET)
     except KeyError as error:
-        context.fail(error)
+        call_context.fail(error)
     assert "Traceback" in caplog.text
     assert SECRET in caplog.text
-    assert SECRET not in context.status()[1]
+    assert SECRET not in call_context.status()[1]
 
 
-def test_an_error_of_the_protocol_is_told_as_it_is(context: Any, caplog: pytest.LogCaptureFixture) -> None:
-    assert status_of(StatusError(StatusCode.DATA_LOSS, "told"), context) == (StatusCode.DATA_LOSS, "told")
+def test_an_error_of_the_protocol_is_told_as_it_is(call_context: Any, caplog: pytest.LogCaptureFixture) -> None:
+    assert status_of(StatusError(StatusCode.DATA_LOSS, "told"), call_context) == (StatusCode.DATA_LOSS, "told")
     assert caplog.records == []
 
 
-def test_a_status_that_was_set_goes_before_an_error_of_the_protocol(context: Any) -> None:
-    context.set_details("of the handler")
-    assert status_of(StatusError(StatusCode.INTERNAL, "of the bridge"), context) == (
+def test_a_status_that_was_set_goes_before_an_error_of_the_protocol(call_context: Any) -> None:
+    call_context.set_details("of the handler")
+    assert status_of(StatusError(StatusCode.INTERNAL, "of the bridge"), call_context) == (
         StatusCode.INTERNAL,
         "of the handler",
     )
-    context.set_code(grpc.StatusCode.NOT_FOUND)
-    assert status_of(StatusError(StatusCode.INTERNAL, "of the bridge"), context) == (
+    call_context.set_code(grpc.StatusCode.NOT_FOUND)
+    assert status_of(StatusError(StatusCode.INTERNAL, "of the bridge"), call_context) == (
         StatusCode.NOT_FOUND,
         "of the handler",
     )
 
 
 @pytest.mark.parametrize("error", [ValueError(SECRET), PermissionDenied(SECRET)], ids=repr)
-def test_a_code_that_was_set_stays(error: Exception, context: Any, caplog: pytest.LogCaptureFixture) -> None:
-    context.set_code(grpc.StatusCode.OUT_OF_RANGE)
-    assert status_of(error, context) == (StatusCode.OUT_OF_RANGE, "")
-    assert logged(caplog, context, error) == logging.INFO
-    context.set_details("said by the handler")
-    assert status_of(error, context) == (StatusCode.OUT_OF_RANGE, "said by the handler")
+def test_a_code_that_was_set_stays(error: Exception, call_context: Any, caplog: pytest.LogCaptureFixture) -> None:
+    call_context.set_code(grpc.StatusCode.OUT_OF_RANGE)
+    assert status_of(error, call_context) == (StatusCode.OUT_OF_RANGE, "")
+    assert logged(caplog, call_context, error) == logging.INFO
+    call_context.set_details("said by the handler")
+    assert status_of(error, call_context) == (StatusCode.OUT_OF_RANGE, "said by the handler")
 
 
-def test_ok_is_no_code_to_fail_with(context: Any) -> None:
-    context.set_code(grpc.StatusCode.OK)
-    assert status_of(ValueError(SECRET), context)[0] is StatusCode.UNKNOWN
+def test_ok_is_no_code_to_fail_with(call_context: Any) -> None:
+    call_context.set_code(grpc.StatusCode.OK)
+    assert status_of(ValueError(SECRET), call_context)[0] is StatusCode.UNKNOWN
 
 
-def test_details_that_were_set_stay_where_the_exception_has_a_meaning(context: Any) -> None:
-    context.set_details("said by the handler")
-    assert status_of(Http404(SECRET), context) == (StatusCode.NOT_FOUND, "said by the handler")
+def test_details_that_were_set_stay_where_the_exception_has_a_meaning(call_context: Any) -> None:
+    call_context.set_details("said by the handler")
+    assert status_of(Http404(SECRET), call_context) == (StatusCode.NOT_FOUND, "said by the handler")
 
 
 async def test_whatever_is_raised_after_abort_its_status_stays(caplog: pytest.LogCaptureFixture) -> None:

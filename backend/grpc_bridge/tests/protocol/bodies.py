@@ -201,6 +201,7 @@ TEXT_BODIES = (
     _text("an asterisk", b"AA*A", (), NOT_BASE64),
     _text("an asterisk after a message", b64encode(frame(A)) + b"AAA*", (A,), NOT_BASE64),
     _text("an asterisk after a padded group", b"AA==" + b"*AAA", (), NOT_BASE64),
+    _text("asterisks before a padded group", b"****AAA=", (), NOT_BASE64),
     _text("the letters for addresses", b"A-_A", (), NOT_BASE64),
     _text("a space", b"AA A" + b"AAAA", (), NOT_BASE64),
     _text("a zero byte", b"AA\x00A", (), NOT_BASE64),

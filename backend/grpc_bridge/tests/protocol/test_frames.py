@@ -72,6 +72,26 @@ def test_a_reader_can_go_on_after_a_part() -> None:
     reader.end()
 
 
+@pytest.mark.parametrize(
+    ("data", "wanted"),
+    [
+        (b"", 5),
+        (b"\x00", 4),
+        (b"\x00\x00\x00\x00", 1),
+        (header(0, 3), 3),
+        (header(0, 3) + b"ab", 1),
+        (header(0, 0), 5),
+        (frame(b"abc"), 5),
+        (frame(b"abc") + b"\x00\x00", 3),
+        (frame(b"abc") + header(0, 9), 9),
+    ],
+)
+def test_a_reader_says_how_much_it_wants(data: bytes, wanted: int) -> None:
+    reader = FrameReader(MEGABYTE)
+    reader.receive_data(data)
+    assert reader.wanted_bytes == wanted
+
+
 def test_2_gib_announced_are_refused_before_anything_is_held() -> None:
     reader = FrameReader(MEGABYTE)
     assert reader.receive_data(header(0, 2**31)[:4]) == []

@@ -56,3 +56,18 @@ def test_an_end_inside_a_group_is_refused(rest: bytes) -> None:
     with pytest.raises(StatusError) as caught:
         decoder.end()
     assert caught.value.code is StatusCode.INTERNAL
+
+
+@pytest.mark.parametrize(
+    ("rest", "wanted_bytes", "characters"),
+    [
+        (b"", 1, 4), (b"", 3, 4), (b"", 4, 8), (b"", 5, 8), (b"", 6, 8), (b"", 7, 12),
+        (b"Z", 5, 7), (b"Zm", 5, 6), (b"Zm9", 5, 5), (b"Zm9", 1, 1), (b"Z\n", 1, 3), (b"Zm9v", 1, 4),
+    ],
+)  # fmt: skip
+def test_a_decoder_says_how_many_characters_carry_so_many_bytes(
+    rest: bytes, wanted_bytes: int, characters: int
+) -> None:
+    decoder = TextDecoder()
+    decoder.receive_data(rest)
+    assert decoder.wanted_characters(wanted_bytes) == characters
