@@ -111,8 +111,10 @@ METHODS: dict[str, MethodType] = {
     "Events": _unary(StringValue, ListValue),
     "Invocations": _unary(StringValue, Int32Value),
     # servicers/site.py
+    "AddUser": _unary(StringValue, Empty),
     "CountUsers": _unary(Empty, Int32Value),
     "CountUsersInStream": _stream(Empty, Int32Value),
+    "TickWithDatabase": _stream(StringValue, Int32Value),
     "ConnectionIsOpen": _unary(Empty, BoolValue),
     "ListenToSignals": _unary(BoolValue, Empty),
     "ContextVariable": _unary(StringValue),

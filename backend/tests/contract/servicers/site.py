@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
 import threading
+import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -15,6 +17,7 @@ from google.protobuf.empty_pb2 import Empty
 from google.protobuf.wrappers_pb2 import BoolValue, Int32Value, StringValue
 
 from tests.contract.servicers.bookkeeping import events
+from tests.contract.servicers.lifetime import MAX_TICKS, TICK_SECONDS
 
 SIGNALS_KEY = "signals"
 
@@ -58,12 +61,24 @@ def _swap_variable(value: str) -> StringValue:
 class Sync:
     """As `def` handlers."""
 
+    def AddUser(self, request: StringValue, context: Any) -> Empty:
+        get_user_model().objects.create(email=request.value)
+        return Empty()
+
     def CountUsers(self, request: Empty, context: Any) -> Int32Value:
         return _count_users()
 
     def CountUsersInStream(self, request: Empty, context: Any) -> Iterator[Int32Value]:
         yield _count_users()
         yield _count_users()
+
+    def TickWithDatabase(self, request: StringValue, context: Any) -> Iterator[Int32Value]:
+        try:
+            for _ in range(MAX_TICKS):
+                yield _count_users()
+                time.sleep(TICK_SECONDS)
+        finally:
+            events[request.value].append("ended")
 
     def ConnectionIsOpen(self, request: Empty, context: Any) -> BoolValue:
         return _connection_is_open()
@@ -85,12 +100,24 @@ class Sync:
 class Async:
     """As `async def` handlers."""
 
+    async def AddUser(self, request: StringValue, context: Any) -> Empty:
+        await get_user_model().objects.acreate(email=request.value)
+        return Empty()
+
     async def CountUsers(self, request: Empty, context: Any) -> Int32Value:
         return Int32Value(value=await get_user_model().objects.acount())
 
     async def CountUsersInStream(self, request: Empty, context: Any) -> AsyncIterator[Int32Value]:
         yield Int32Value(value=await get_user_model().objects.acount())
         yield await sync_to_async(_count_users)()
+
+    async def TickWithDatabase(self, request: StringValue, context: Any) -> AsyncIterator[Int32Value]:
+        try:
+            for _ in range(MAX_TICKS):
+                yield Int32Value(value=await get_user_model().objects.acount())
+                await asyncio.sleep(TICK_SECONDS)
+        finally:
+            events[request.value].append("ended")
 
     async def ConnectionIsOpen(self, request: Empty, context: Any) -> BoolValue:
         return await sync_to_async(_connection_is_open)()
