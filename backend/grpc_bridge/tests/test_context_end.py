@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import grpc
 import pytest
 
 from grpc_bridge.context import AsyncContext, CallContext, SyncContext
@@ -179,3 +180,14 @@ def test_a_call_ends_once_when_many_threads_end_it() -> None:
         for thread in threads:
             thread.join()
         assert (calls, told) == ([1], [1])
+
+
+@pytest.mark.parametrize("name", ["terminate", "expire", "disconnect", "reject"])
+def test_the_error_of_a_request_iterator_after_the_end_is_no_failure(
+    call_context: CallContext, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    ENDS[name][0](call_context)
+    call_context.fail(grpc.RpcError())
+    assert caplog.records == []
+    call_context.fail(KeyError())
+    assert len(caplog.records) == 1
