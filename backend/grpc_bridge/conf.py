@@ -25,7 +25,9 @@ class BridgeSettings:
 
 def load_settings() -> BridgeSettings:
     """Reads `settings.GRPC_BRIDGE`. Raises `ImproperlyConfigured` for unknown names and impossible values."""
-    given = dict(getattr(settings, "GRPC_BRIDGE", {}))
+    given = getattr(settings, "GRPC_BRIDGE", {})
+    if not isinstance(given, dict):
+        raise ImproperlyConfigured(f"GRPC_BRIDGE must be a dict, not {given!r}")
     names = {field.name.upper(): field.name for field in fields(BridgeSettings)}
     values: dict[str, int] = {}
     for key, value in given.items():

@@ -95,13 +95,17 @@ class CallContext:
         self._code = _code_of(code)
 
     def set_details(self, details: str) -> None:
-        """Sets the message of the status that the call ends with when the handler returns."""
-        self._details = details
+        """Sets the message of the status that the call ends with when the handler returns.
+
+        Raises `TypeError` for what is neither text nor, as grpcio takes too, bytes.
+        """
+        self._details = _text_of(details)
 
     def set_trailing_metadata(self, trailing_metadata: Metadata) -> None:
         """Sets the metadata that travels with the status. Raises `ValueError` for what may not travel."""
-        self._trailing_pairs = encode_metadata(trailing_metadata)
-        self._given_trailing = trailing_metadata
+        given = tuple(trailing_metadata or ())
+        self._trailing_pairs = encode_metadata(given)
+        self._given_trailing = given
 
     def set_compression(self, compression: grpc.Compression) -> None:
         """Accepted and without effect: messages travel uncompressed, which every caller can read."""
@@ -117,7 +121,7 @@ class CallContext:
         if trailing_metadata:
             self.set_trailing_metadata(trailing_metadata)
         self._code = _code_of(code)
-        self._details = details
+        self._details = _text_of(details)
         if self._code is StatusCode.OK:  # an abort is no success; grpcio answers the same
             logger.error("%s: abort() called with StatusCode.OK; the call ends with UNKNOWN", self.path)
             self._code, self._details = StatusCode.UNKNOWN, ""
@@ -329,6 +333,14 @@ class AsyncContext(CallContext, grpc.aio.ServicerContext[Any, Any]):  # type: ig
         if self.writer is None:
             raise grpc.aio.UsageError("write() is for methods whose responses stream")
         await self.writer(message)
+
+
+def _text_of(details: object) -> str:
+    if isinstance(details, bytes):
+        return details.decode("utf-8", errors="replace")
+    if isinstance(details, str):
+        return details
+    raise TypeError(f"a status message must be text, not {type(details).__name__}")
 
 
 def _code_of(code: object) -> StatusCode:

@@ -7,6 +7,8 @@ any, after context.set_code(...)         the one that was set, as in grpcio
 StatusError                              its own (raised by the protocol core)
 an entry of EXCEPTION_CODES              its code; the exception's text is for the log only
 any other                                UNKNOWN, a generic message and a call id; the log has the traceback
+
+Where the handler has set a message by `context.set_details(...)`, the caller gets that one.
 """
 
 from __future__ import annotations
@@ -61,4 +63,4 @@ def status_of(error: Exception, context: CallContext) -> tuple[StatusCode, str]:
             logger.info("%s ended with %s (call %s)", context.path, code.name, context.call_id, exc_info=error)
             return code, context.status_message or message
     logger.error("%s failed (call %s)", context.path, context.call_id, exc_info=error)
-    return StatusCode.UNKNOWN, f"Exception calling application (call {context.call_id})"
+    return StatusCode.UNKNOWN, context.status_message or f"Exception calling application (call {context.call_id})"

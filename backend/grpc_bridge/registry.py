@@ -29,8 +29,10 @@ class Method:
         self.deserialize: Callable[[bytes], Any] = handler.request_deserializer or _as_it_is
         self.serialize: Callable[[Any], bytes] = handler.response_serializer or _as_it_is
         self.behavior: Callable[[Any, Any], Any] = _behavior(handler)
-        self.is_async_generator = inspect.isasyncgenfunction(self.behavior)
-        self.is_async = self.is_async_generator or iscoroutinefunction(self.behavior)
+        # A behavior may also be an object whose class says how it is called.
+        written_as = (self.behavior, getattr(type(self.behavior), "__call__", None))  # noqa: B004
+        self.is_async_generator = any(map(inspect.isasyncgenfunction, written_as))
+        self.is_async = self.is_async_generator or any(map(iscoroutinefunction, written_as))
 
 
 def _behavior(handler: grpc.RpcMethodHandler[Any, Any]) -> Callable[[Any, Any], Any]:

@@ -73,6 +73,16 @@ class Servicer:
         return request
 
 
+class AsyncCallable:
+    async def __call__(self, request: Any, context: Any) -> Any:
+        return request
+
+
+class AsyncGeneratorCallable:
+    async def __call__(self, request: Any, context: Any) -> AsyncIterator[Any]:
+        yield request
+
+
 def decorated(behavior: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(behavior)
     async def wrapper(request: Any, context: Any) -> Any:
@@ -111,6 +121,8 @@ BEHAVIORS: dict[str, tuple[Callable[..., Any], bool, bool]] = {
     "async static method": (Servicer.static, True, False),
     "async class method": (Servicer.of_class, True, False),
     "callable object": (Servicer(), False, False),
+    "async callable object": (AsyncCallable(), True, False),
+    "async generator callable object": (AsyncGeneratorCallable(), True, True),
     "partial method": (functools.partial(Servicer().async_unary), True, False),
     "decorated with async def": (decorated(async_unary), True, False),
     "def decorated": (decorated_plainly(unary), False, False),
