@@ -62,6 +62,20 @@ class Connection:
         """Sends bytes as they are."""
         self._socket.sendall(data)
 
+    def send_until_blocked(self, data: bytes, at_most: int, patience_seconds: float = 1.0) -> int:
+        """Sends the data again and again until nobody takes it any more. Gives how many bytes were taken."""
+        sent = 0
+        before = self._socket.gettimeout()
+        self._socket.settimeout(patience_seconds)
+        try:
+            while sent < at_most:
+                sent += self._socket.send(data[sent % len(data) :])
+        except TimeoutError:
+            pass
+        finally:
+            self._socket.settimeout(before)
+        return sent
+
     def send_head(self, method: str, path: str, headers: Headers) -> None:
         """Sends a request's head; the host is added."""
         self.send(head(method, path, [("host", self._host), *headers]))

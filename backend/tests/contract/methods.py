@@ -102,6 +102,7 @@ METHODS: dict[str, MethodType] = {
     "Wait": _unary(StringValue),
     "WaitInStream": _stream(StringValue),
     "Tick": _stream(StringValue),
+    "TakeOneAndWait": _CLIENT_STREAM,
     "Drain": _CLIENT_STREAM,
     "IsActive": _unary(Empty, BoolValue),
     "Callbacks": _unary(StringValue),

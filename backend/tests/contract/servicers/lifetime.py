@@ -91,6 +91,12 @@ class Sync:
         finally:
             log.append("ended" if context.is_active() else INACTIVE)
 
+    def TakeOneAndWait(self, requests: Iterator[StringValue], context: Any) -> StringValue:
+        key = next(requests).value
+        events[key].append(STARTED)
+        gates[key].wait()
+        return StringValue(value="waited")
+
     def Drain(self, requests: Iterator[StringValue], context: Any) -> StringValue:
         key = next(requests).value
         log = events[key]
@@ -176,6 +182,12 @@ class Async:
                 await asyncio.sleep(TICK_SECONDS)
         finally:
             log.append(INACTIVE if context.done() else "ended")
+
+    async def TakeOneAndWait(self, requests: AsyncIterator[StringValue], context: Any) -> StringValue:
+        key = (await anext(aiter(requests))).value
+        events[key].append(STARTED)
+        await gates[key].wait_async()
+        return StringValue(value="waited")
 
     async def Drain(self, requests: AsyncIterator[StringValue], context: Any) -> StringValue:
         iterator = aiter(requests)
