@@ -6,13 +6,15 @@
 const { readInteger } = require("./integer.js");
 const { find } = require("./dom.js");
 
-/** Checks when it is asked to, and again while a person corrects what was wrong. */
+/**
+ * Checks when it is asked to, and again while a person corrects what was wrong. Not when the field is left: the error
+ * would move the button away that is being pressed, and the click would be lost.
+ */
 class IntegerField {
   /** @param {HTMLInputElement} input With `min` and `max`, and an element `<id>-error` for what is wrong. */
   constructor(input) {
     this.input = input;
     this.error = find(document, `#${input.id}-error`, HTMLElement);
-    input.addEventListener("change", () => this.read());
     input.addEventListener("input", () => {
       if (!this.error.hidden) this.read();
     });
