@@ -1,9 +1,7 @@
-"""A Django app for the servers under test. It looks at the echo service's handlers from within.
+"""A Django app for the servers under test: it logs how each stream of the echo service ended, seen from its handler.
 
-It logs how each stream ended. Only the handler knows whether a cancelled call has really stopped working, and the log
-is where a test in another process can read it: `ServerStreamingEcho 'the message' was stopped after 3 messages`.
-
-It adds trailing metadata to what the aborting methods answer. The service itself has none, and the page must show it.
+Only the handler knows whether a cancelled call has really stopped working, and the log is where a test in another
+process can read it: `ServerStreamingEcho 'the message' was stopped after 3 messages`.
 """
 
 from __future__ import annotations
@@ -16,8 +14,6 @@ from typing import Any
 from django.apps import AppConfig
 
 logger = logging.getLogger("tests.e2e.observed")
-
-TRAILERS = (("observed-by", "a test, 100 % sure"), ("observed-bytes-bin", b"\x00\xff\x10"))
 
 FINISHED = "finished"
 FAILED = "failed"
@@ -36,22 +32,11 @@ class ObservedEchoConfig(AppConfig):
     label = "observed"
 
     def ready(self) -> None:
-        """Replaces methods of the servicer by ones that call them."""
+        """Replaces the two methods of the servicer by ones that call them."""
         from services.echo.rpc import EchoServicer  # noqa: PLC0415  (Django loads apps before it can load models)
 
-        EchoServicer.EchoAbort = with_trailers(EchoServicer.EchoAbort)
         EchoServicer.ServerStreamingEcho = observe_async(EchoServicer.ServerStreamingEcho)
-        EchoServicer.ServerStreamingEchoAbort = with_trailers(observe(EchoServicer.ServerStreamingEchoAbort))
-
-
-def with_trailers(handler: Callable[..., Any]) -> Callable[..., Any]:
-    """Gives a `def` handler that does what `handler` does and ends with `TRAILERS`."""
-
-    def trailing(servicer: Any, request: Any, context: Any) -> Any:
-        context.set_trailing_metadata(TRAILERS)
-        return handler(servicer, request, context)
-
-    return trailing
+        EchoServicer.ServerStreamingEchoAbort = observe(EchoServicer.ServerStreamingEchoAbort)
 
 
 def observe_async(handler: Callable[..., AsyncIterator[Any]]) -> Callable[..., AsyncIterator[Any]]:

@@ -7,6 +7,7 @@ from playwright.sync_api import Page, expect
 
 from tests.e2e.colours import LEAST_CONTRAST, page_background, text_contrasts
 from tests.e2e.echo_page import EchoPage
+from tests.e2e.witness import Witness
 
 PHONE = pytest.mark.browser_context_args(viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True)
 
@@ -40,7 +41,8 @@ def fill_readouts(echo_page: EchoPage) -> None:
     echo_page.echo("a response")
     echo_page.unary.expect_state("done")
     echo_page.control("deadline").fill("0")
-    echo_page.control("deadline").blur()
+    echo_page.control("stream-start").click()
+    expect(echo_page.page.locator("#deadline-error")).to_be_visible()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -91,6 +93,8 @@ def test_a_phone_needs_no_sideways_scrolling(echo_page: EchoPage) -> None:
     assert page.evaluate("innerWidth") == 390
     assert page.evaluate(overflow) == 0
     fill_readouts(echo_page)
+    assert page.evaluate(overflow) == 0
+    echo_page.control("deadline").fill("")
     echo_page.echo("unbroken" * 200)
     echo_page.unary.expect_state("done")
     echo_page.start_stream("unbroken" * 50, 30, 0, abort_code=8)
@@ -100,7 +104,8 @@ def test_a_phone_needs_no_sideways_scrolling(echo_page: EchoPage) -> None:
 
 
 @PHONE
-def test_all_controls_can_be_tapped_on_a_phone(echo_page: EchoPage) -> None:
+def test_all_controls_can_be_tapped_on_a_phone(echo_page: EchoPage, witness: Witness) -> None:
+    witness.expect_problem("net::ERR_ABORTED")
     echo_page.control("stream-abort").check()
     for name in CONTROLS:
         control = echo_page.control(name)
