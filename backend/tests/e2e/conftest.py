@@ -34,7 +34,6 @@ CHROMIUM_ARGUMENTS = [
 OUTPUT_DEFAULTS = {
     "output": ("test-results", str(BACKEND_DIR / "test-results")),
     "screenshot": ("off", "only-on-failure"),
-    "tracing": ("off", "retain-on-failure"),
 }
 """Options of pytest-playwright, their defaults, and ours. The folder is ignored by git and watched by nobody."""
 
@@ -100,10 +99,23 @@ def browser_context_args(browser_context_args: dict[str, Any], server: Server) -
 
 
 @pytest.fixture
-def witness(context: BrowserContext) -> Iterator[Witness]:
-    """What pages of this test did. A test whose page did something that it must not do fails, whatever else it saw."""
+def witness(
+    context: BrowserContext, request: pytest.FixtureRequest, pytestconfig: pytest.Config, output_path: str
+) -> Iterator[Witness]:
+    """What pages of this test did. A test whose page did something that it must not do fails, whatever else it saw.
+
+    A failure leaves a trace beside its screenshot, to be opened with `playwright show-trace`. It has the page's states
+    and requests but no film, which would take a third of all the time; `--tracing on` has that too.
+    """
+    has_trace = pytestconfig.option.tracing == "off"
+    if has_trace:
+        context.tracing.start(snapshots=True)
     witness = Witness(context)
     yield witness
+    call_report = getattr(request.node, "rep_call", None)  # of pytest-playwright; there is none after a failed setup
+    failed = call_report is None or call_report.failed or witness.unexpected_problems()
+    if has_trace:
+        context.tracing.stop(path=Path(output_path) / "trace.zip" if failed else None)
     witness.check()
 
 

@@ -1,12 +1,13 @@
 """A Django app for the servers under test: it logs how each stream of the echo service ended, seen from its handler.
 
 Only the handler knows whether a cancelled call has really stopped working, and the log is where a test in another
-process can read it: `ServerStreamingEcho 'the message' was stopped after 3 messages`.
+process can read it: `ServerStreamingEcho 'the message' was stopped after 3 messages at 1234567890.125`.
 """
 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing
 from typing import Any
@@ -20,9 +21,9 @@ FAILED = "failed"
 STOPPED = "was stopped"
 
 
-def end_of_stream(method: str, message: str, outcome: str, count: int | str) -> str:
-    """Gives the line of the log that says how a stream ended; `message` is that of its request."""
-    return f"{method} {message!r} {outcome} after {count} messages"
+def log_end(method: str, message: str, outcome: str, count: int) -> None:
+    """Logs how a stream ended, and when in seconds since the epoch; `message` is that of its request."""
+    logger.info("%s %r %s after %d messages at %.3f", method, message, outcome, count, time.time())
 
 
 class ObservedEchoConfig(AppConfig):
@@ -54,7 +55,7 @@ def observe_async(handler: Callable[..., AsyncIterator[Any]]) -> Callable[..., A
             outcome = FAILED
             raise
         finally:
-            logger.info(end_of_stream(handler.__name__, request.message, outcome, count))
+            log_end(handler.__name__, request.message, outcome, count)
 
     return observed
 
@@ -73,6 +74,6 @@ def observe(handler: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any
             outcome = FAILED
             raise
         finally:
-            logger.info(end_of_stream(handler.__name__, request.message, outcome, count))
+            log_end(handler.__name__, request.message, outcome, count)
 
     return observed

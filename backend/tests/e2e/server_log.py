@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+import re
 import time
+from dataclasses import dataclass
 
 from tests.e2e.observed import FAILED, FINISHED, STOPPED
 from tests.servers import Server
 
-OUTCOMES = (FAILED, FINISHED, STOPPED)
 POLL_SECONDS = 0.05
+
+STREAM_END = re.compile(
+    rf"ServerStreamingEcho(?:Abort)? (?P<message>'.*?') (?P<outcome>{FAILED}|{FINISHED}|{STOPPED})"
+    r" after (?P<count>\d+) messages at (?P<at>[\d.]+)$",
+    re.MULTILINE,
+)
+
+
+@dataclass(frozen=True)
+class StreamEnd:
+    """How a stream ended, seen from its handler. `at` is in seconds since the epoch."""
+
+    outcome: str
+    count: int
+    at: float
 
 
 class ServerLog:
@@ -18,16 +34,16 @@ class ServerLog:
         self._server = server
         self._start = server.log_size()
 
-    def stream_ends(self, message: str) -> list[str]:
-        """Gives how the streams of this message ended, seen from their handlers: `was stopped after 3 messages`."""
+    def stream_ends(self, message: str) -> list[StreamEnd]:
+        """Gives the ends so far of the streams of this message."""
         return [
-            line.split(f" {message!r} ", 1)[1]
-            for line in self._server.log(self._start).splitlines()
-            if f" {message!r} " in line and any(outcome in line for outcome in OUTCOMES)
+            StreamEnd(found["outcome"], int(found["count"]), float(found["at"]))
+            for found in STREAM_END.finditer(self._server.log(self._start))
+            if found["message"] == repr(message)
         ]
 
-    def wait_for_stream_end(self, message: str, seconds: float) -> str:
-        """Waits until a stream of this message has ended in the server, and gives how."""
+    def wait_for_stream_end(self, message: str, seconds: float = 10.0) -> StreamEnd:
+        """Waits until a stream of this message has ended in the server."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if ends := self.stream_ends(message):

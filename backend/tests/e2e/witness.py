@@ -37,9 +37,13 @@ class Witness:
         """Lets problems pass whose text has one of these parts: the test causes them."""
         self._expected.extend(parts)
 
+    def unexpected_problems(self) -> list[str]:
+        """Gives what pages did and must not do."""
+        return [text for text in self.problems if not any(part in text for part in self._expected)]
+
     def check(self) -> None:
-        """Fails if a page did what it must not do."""
-        unexpected = [text for text in self.problems if not any(part in text for part in self._expected)]
+        """Fails if there is such a thing."""
+        unexpected = self.unexpected_problems()
         assert not unexpected, "\n".join(unexpected)
 
     def _on_request(self, request: Request) -> None:
