@@ -140,9 +140,7 @@ class TestChunks:
     """Bodies of unknown length."""
 
     @pytest.mark.usefixtures("runs_no_handler")
-    @pytest.mark.parametrize(
-        "body", [b"zz\r\n", b"-1\r\n", b"c\r\n" + HELLO + b"no line end"]
-    )
+    @pytest.mark.parametrize("body", [b"zz\r\n", b"-1\r\n", b"c\r\n" + HELLO + b"no line end"])
     def test_broken_chunks(self, connection: Connection, target: str, body: bytes) -> None:
         """A server may find out after the application has begun to read, so a status may come instead of a 400."""
         connection.send_head("POST", target, [*HEADERS, ("transfer-encoding", "chunked")])
