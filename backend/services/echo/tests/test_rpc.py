@@ -1,12 +1,14 @@
-"""The servicer through a real grpcio server and generated stubs: it is an ordinary servicer that needs no bridge.
+"""The servicer through real grpcio servers and generated stubs: it is an ordinary servicer that needs no bridge.
 
 How it behaves behind the bridge is tested in `tests/`.
 """
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import grpc
@@ -16,21 +18,42 @@ from google.protobuf.duration_pb2 import Duration
 from generated.echo.v1 import echo_pb2, echo_pb2_grpc
 from services.echo import rpc
 
-Stub = echo_pb2_grpc.EchoServiceStub
-
 Code = grpc.StatusCode
+
+
+class Stub:
+    """Calls each method on the grpcio server that is made for its kind of handler.
+
+    A grpc.server cannot run `async def`, and a grpc.aio.server loses track of an abort in a `def` generator.
+    """
+
+    def __init__(self, sync_channel: grpc.aio.Channel, async_channel: grpc.aio.Channel) -> None:
+        self._sync = echo_pb2_grpc.EchoServiceStub(sync_channel)
+        self._async = echo_pb2_grpc.EchoServiceStub(async_channel)
+
+    def __getattr__(self, method: str) -> Any:
+        handler = getattr(rpc.EchoServicer, method)
+        is_async = inspect.iscoroutinefunction(handler) or inspect.isasyncgenfunction(handler)
+        return getattr(self._async if is_async else self._sync, method)
 
 
 @pytest.fixture
 async def stub() -> AsyncIterator[Stub]:
-    """Calls a server that has the service and nothing else."""
-    server = grpc.aio.server()
-    rpc.register(server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    await server.start()
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-        yield echo_pb2_grpc.EchoServiceStub(channel)
-    await server.stop(grace=None)
+    """Calls servers that have the service and nothing else."""
+    with ThreadPoolExecutor(4) as threads:
+        sync_server, async_server = grpc.server(threads), grpc.aio.server()
+        rpc.register(sync_server)
+        rpc.register(async_server)
+        addresses = [f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}" for server in (sync_server, async_server)]
+        sync_server.start()
+        await async_server.start()
+        async with (
+            grpc.aio.insecure_channel(addresses[0]) as sync_channel,
+            grpc.aio.insecure_channel(addresses[1]) as async_channel,
+        ):
+            yield Stub(sync_channel, async_channel)
+        await async_server.stop(grace=None)
+        sync_server.stop(grace=None).wait()
 
 
 async def failure(call: grpc.aio.Call) -> tuple[grpc.StatusCode, str, list[tuple[str, str | bytes]]]:
