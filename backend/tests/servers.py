@@ -125,7 +125,7 @@ def running_server(
     else:
         shutil.copyfile(database, own_database)
     log_path = directory / "server.log"
-    with log_path.open("wb") as log, socket.create_server((HOST, port), backlog=128) as listener:
+    with log_path.open("ab") as log, socket.create_server((HOST, port), backlog=128) as listener:
         port = listener.getsockname()[1]
         process = _spawn(kind, listener, log, settings, own_database)
     server = Server(kind, port, process.pid, log_path)
