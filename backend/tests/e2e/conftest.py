@@ -16,6 +16,8 @@ from tests.e2e.server_log import ServerLog
 from tests.e2e.witness import Witness
 from tests.servers import ASGI, BACKEND_DIR, WSGI, Server, migrated_database, running_server
 
+FRONTEND_DIR = BACKEND_DIR.parent / "frontend"
+
 SETTINGS = "tests.e2e.server_settings"
 
 EXPECT_MS = 15_000
@@ -65,6 +67,14 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
     arguments = browser_type_launch_args | {"args": CHROMIUM_ARGUMENTS}
     executable = os.environ.get("CHROMIUM") or chromium_finder.on_path()
     return arguments | {"executable_path": executable} if executable else arguments
+
+
+@pytest.fixture(scope="session", autouse=True)
+def frontend_is_built() -> None:
+    """Without its bundles the page is there and does nothing, which every test would find out slowly."""
+    missing = [name for name in ("main.js", "main.css", "theme.js") if not (FRONTEND_DIR / "dist" / name).exists()]
+    if missing:
+        pytest.fail(f"the page is not built ({', '.join(missing)} missing): make setup does it", pytrace=False)
 
 
 @pytest.fixture(scope="session")

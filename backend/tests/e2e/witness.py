@@ -69,7 +69,7 @@ def record_preflights(page: Page) -> list[str]:
     addresses: list[str] = []
 
     def on_request(event: dict[str, Any]) -> None:
-        if event.get("type") == "Preflight":
+        if event["request"]["method"] == "OPTIONS":
             addresses.append(event["request"]["url"])
 
     session = page.context.new_cdp_session(page)
