@@ -82,6 +82,16 @@ class StreamReadout(Readout):
         """Gives how many messages have arrived."""
         return int(self.received.get_attribute("data-count") or 0)
 
+    def at_this_moment(self) -> tuple[str, int]:
+        """Gives the state and the number of rows, both of one moment."""
+        state, rows = self.group.evaluate(
+            """(group) => [
+                group.querySelector("[data-testid=stream-call-state]").dataset.state,
+                group.querySelector("[data-testid=stream-messages]").childElementCount,
+            ]"""
+        )
+        return state, rows
+
     def arrivals_ms(self) -> list[float]:
         """Gives when the listed messages arrived, by the page's clock, since the call began."""
         return [float(value) for value in self.rows.evaluate_all("rows => rows.map((row) => row.dataset.arrivalMs)")]

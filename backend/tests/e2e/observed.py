@@ -1,7 +1,7 @@
-"""A Django app for the servers under test: it logs how each stream of the echo service ended, seen from its handler.
+"""A Django app for the servers under test: it logs when a stream of the echo service began and how it ended.
 
-Only the handler knows whether a cancelled call has really stopped working, and the log is where a test in another
-process can read it: `ServerStreamingEcho 'the message' was stopped after 3 messages at 1234567890.125`.
+Only the handler itself knows whether a cancelled call has really stopped working, and the log is where a test in
+another process can read it: `ServerStreamingEcho 'the message' was stopped after 3 messages at 1234567890.125`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,11 @@ logger = logging.getLogger("tests.e2e.observed")
 FINISHED = "finished"
 FAILED = "failed"
 STOPPED = "was stopped"
+
+
+def log_begin(method: str, message: str) -> None:
+    """Logs that a handler has been called; `message` is that of its request."""
+    logger.info("%s %r began", method, message)
 
 
 def log_end(method: str, message: str, outcome: str, count: int) -> None:
@@ -44,6 +49,7 @@ def observe_async(handler: Callable[..., AsyncIterator[Any]]) -> Callable[..., A
     """Gives an `async def` handler that does what `handler` does and logs its end."""
 
     async def observed(servicer: Any, request: Any, context: Any) -> AsyncIterator[Any]:
+        log_begin(handler.__name__, request.message)
         outcome, count = STOPPED, 0  # a cancellation and a closed generator are no `Exception`
         try:
             async with aclosing(handler(servicer, request, context)) as responses:
@@ -64,6 +70,7 @@ def observe(handler: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any
     """Gives a `def` handler that does what `handler` does and logs its end."""
 
     def observed(servicer: Any, request: Any, context: Any) -> Iterator[Any]:
+        log_begin(handler.__name__, request.message)
         outcome, count = STOPPED, 0
         try:
             for response in handler(servicer, request, context):

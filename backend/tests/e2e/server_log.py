@@ -34,6 +34,10 @@ class ServerLog:
         self._server = server
         self._start = server.log_size()
 
+    def has_begun(self, message: str) -> bool:
+        """Whether a handler has been called with this message."""
+        return f" {message!r} began\n" in self._server.log(self._start)
+
     def stream_ends(self, message: str) -> list[StreamEnd]:
         """Gives the ends so far of the streams of this message."""
         return [

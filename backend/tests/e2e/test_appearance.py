@@ -120,7 +120,7 @@ def test_all_controls_can_be_tapped_on_a_phone(echo_page: EchoPage, witness: Wit
         assert min(box["width"], box["height"]) >= 24, name
         if name != "stream-cancel":
             target.tap(trial=True)
-    echo_page.control("stream-abort").uncheck()
+    echo_page.plan_stream("tapped", 200, 150)
     echo_page.control("stream-start").tap()
     echo_page.stream.expect_state("streaming")
     echo_page.stream.cancel.tap()
