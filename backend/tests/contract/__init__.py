@@ -4,8 +4,9 @@ methods.py          the methods there are: kind and message types
 servicers/          their handlers, each once as `def` and once as `async def`
 rpc.py              registers both, as generated code does
 settings.py         Django settings of the servers under test: this app is installed
-case.py             a case: what is called, with what, and what must come back
+case.py             a case: what is called, with what, and what must come back; and what a transport is
 cases/              the cases
-transports.py       how a case is called; the next transport needs a class with one `call()`
-test_*.py           runs the cases, and holds what is too much about bytes and time to be a case
+grpc_web.py         the gRPC-Web transports, binary and text; http_client.py is the connection under them
+control.py          what a test asks a server beside the call that it looks at
+test_cases.py       runs the cases; the other tests hold what is too much about bytes and time to be a case
 """

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from tests.contract.control import Control, new_key
 from tests.contract.grpc_web import MODES, GrpcWebTransport, Mode
-from tests.contract.methods import FLAVOURS
+from tests.contract.methods import FLAVOURS, path
 from tests.servers import Server
 
 
@@ -56,3 +58,17 @@ def asgi_transport(asgi_server: Server, mode: Mode) -> GrpcWebTransport:
 def asgi_control(asgi_server: Server) -> Control:
     """The bookkeeping of the ASGI server."""
     return Control(asgi_server)
+
+
+@pytest.fixture
+def target(flavour: str) -> str:
+    """The path of a unary method."""
+    return path(flavour, "Echo")
+
+
+@pytest.fixture
+def runs_no_handler(control: Control, flavour: str) -> Iterator[None]:
+    """Checks at the end that the method has not run, which takes a good call on a new connection."""
+    before = control.invocations(flavour, "Echo")
+    yield
+    assert control.invocations(flavour, "Echo") == before

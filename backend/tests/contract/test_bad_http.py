@@ -8,32 +8,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.contract.control import Control
 from tests.contract.grpc_web import BINARY
 from tests.contract.http_client import Connection, chunk
+from tests.contract.literals import GOOD_ANSWER, HEADERS, HELLO, LENGTH, good_request
 from tests.contract.methods import path
 from tests.servers import Server
-
-HELLO = b"\x00\x00\x00\x00\x07\n\x05hello"
-OK = b"\x80\x00\x00\x00\x10grpc-status: 0\r\n"
-GOOD_ANSWER = HELLO + OK
-
-HEADERS = [("content-type", BINARY)]
-LENGTH = ("content-length", str(len(HELLO)))
-
-
-@pytest.fixture
-def target(flavour: str) -> str:
-    """The path of a unary method."""
-    return path(flavour, "Echo")
-
-
-@pytest.fixture
-def runs_no_handler(control: Control, flavour: str) -> Iterator[None]:
-    """Checks at the end that the method has not run, which takes a good call on a new connection."""
-    before = control.invocations(flavour, "Echo")
-    yield
-    assert control.invocations(flavour, "Echo") == before
 
 
 @pytest.fixture
@@ -50,12 +29,6 @@ def assert_refused(connection: Connection) -> None:
     except (http.client.RemoteDisconnected, ConnectionResetError):
         return
     assert 400 <= response.status < 500, (response.status, response.read())
-
-
-def good_request(target: str, host: str = "localhost") -> bytes:
-    """Gives the bytes of a request that is answered by `GOOD_ANSWER`."""
-    head = f"POST {target} HTTP/1.1\r\nhost: {host}\r\ncontent-type: {BINARY}\r\ncontent-length: {len(HELLO)}\r\n\r\n"
-    return head.encode() + HELLO
 
 
 @pytest.mark.usefixtures("runs_no_handler")
@@ -258,44 +231,3 @@ class TestLengths:
         """Without length and chunks there is no body."""
         connection.send_head("POST", target, HEADERS)
         assert b"requires exactly one request message." in connection.response().read()
-
-
-REFUSED = {
-    "wrong type": ("Echo", [("content-type", "text/plain")], HELLO),
-    "no type": ("Echo", [], HELLO),
-    "unknown method": ("Missing", HEADERS, HELLO),
-    "bad timeout": ("Echo", [*HEADERS, ("grpc-timeout", "soon")], HELLO),
-    "unknown encoding": ("Echo", [*HEADERS, ("grpc-encoding", "br")], HELLO),
-    "empty": ("Echo", HEADERS, b""),
-    "two messages": ("Echo", HEADERS, HELLO * 2),
-    "reserved flag": ("Echo", HEADERS, b"\2\0\0\0\0"),
-    "truncated": ("Echo", HEADERS, HELLO[:-1]),
-    "too large": ("Echo", HEADERS, b"\0\x7f\xff\xff\xff" + b"x" * 100_000),
-    "one request where more may come": ("TakeFirst", HEADERS, HELLO * 1000),
-    "abort with requests left": ("AbortRequests", HEADERS, HELLO * 1000),
-}
-
-
-@pytest.mark.parametrize("name", REFUSED)
-class TestPipelining:
-    """A second request right behind a first one that the handler did not want, or not to its end."""
-
-    def test_the_second_request_is_answered(self, server: Server, flavour: str, target: str, name: str) -> None:
-        method, headers, body = REFUSED[name]
-        with Connection(server) as connection:
-            connection.send_head("POST", path(flavour, method), [*headers, ("content-length", str(len(body)))])
-            connection.send(body + good_request(target))
-            connection.response().read()
-            assert connection.response().read() == GOOD_ANSWER
-
-    @pytest.mark.usefixtures("runs_no_handler")
-    def test_a_request_inside_the_body_is_none(self, server: Server, flavour: str, target: str, name: str) -> None:
-        """What is not read of a body must not be taken for the next request."""
-        method, headers, body = REFUSED[name]
-        body += good_request(target)
-        with Connection(server) as connection:
-            connection.send_head("POST", path(flavour, method), [*headers, ("content-length", str(len(body)))])
-            connection.send(body)
-            connection.response().read()
-            connection.half_close()
-            assert connection.is_closed_by_server()

@@ -13,11 +13,11 @@ from tests.contract.cases.messages import texts
 from tests.contract.control import Control
 from tests.contract.grpc_web import BINARY, MODES, GrpcWebTransport, Reply
 from tests.contract.http_client import Connection, chunk
+from tests.contract.literals import HELLO
 from tests.contract.methods import path
 from tests.servers import Server
 
 Code = grpc.StatusCode
-HELLO = b"\x00\x00\x00\x00\x07\n\x05hello"
 BINARY_MODE, TEXT_MODE = MODES
 
 ONE_MESSAGE = (Code.UNIMPLEMENTED, "requires exactly one request message.")

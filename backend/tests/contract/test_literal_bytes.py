@@ -7,10 +7,10 @@ import pytest
 
 from tests.contract.grpc_web import BINARY, TEXT
 from tests.contract.http_client import Connection
+from tests.contract.literals import OK
 from tests.contract.methods import FLAVOURS, path
 from tests.servers import Server
 
-OK = b"\x80\x00\x00\x00\x10grpc-status: 0\r\n"
 OK_TEXT = b"gAAAABBncnBjLXN0YXR1czogMA0K"
 
 EXCHANGES = {
@@ -83,3 +83,15 @@ def test_initial_metadata_is_in_the_headers(server: Server, flavour: str) -> Non
         assert response.headers.get_all("contract-initial") == ["one", "two, with a comma"]
         assert response.headers.get_all("contract-initial-bin") == ["AP/+IGluaXRpYWw"]
         assert response.read() == b"\x00\x00\x00\x00\x06\n\x04done" + OK
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+@pytest.mark.parametrize("method", ["Echo", "Chat"])
+def test_http_1_0(server: Server, flavour: str, method: str) -> None:
+    """As proxies speak it that were not told better: an answer without chunks, ended by its length or by the close."""
+    with Connection(server) as connection:
+        head = f"POST {path(flavour, method)} HTTP/1.0\r\ncontent-type: {BINARY}\r\ncontent-length: 12\r\n\r\n"
+        connection.send(head.encode() + b"\x00\x00\x00\x00\x07\n\x05hello")
+        response = connection.response()
+        assert "transfer-encoding" not in response.headers
+        assert response.read() == b"\x00\x00\x00\x00\x07\n\x05hello" + OK

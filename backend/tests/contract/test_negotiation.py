@@ -7,14 +7,14 @@ import pytest
 from tests.contract.control import Control
 from tests.contract.grpc_web import BINARY, TEXT
 from tests.contract.http_client import Connection
+from tests.contract.literals import GOOD_ANSWER, HELLO
 from tests.contract.methods import path
 from tests.servers import Server
 
-HELLO = b"\x00\x00\x00\x00\x07\n\x05hello"
 HELLO_TEXT = b"AAAAAAcKBWhlbGxv"
 BODIES = {BINARY: HELLO, TEXT: HELLO_TEXT}
 ANSWERS = {
-    BINARY: HELLO + b"\x80\x00\x00\x00\x10grpc-status: 0\r\n",
+    BINARY: GOOD_ANSWER,
     TEXT: HELLO_TEXT + b"gAAAABBncnBjLXN0YXR1czogMA0K",
 }
 
