@@ -196,13 +196,12 @@ class TestHalfClosed:
         assert b"grpc-status: 0" not in response.read()
 
     def test_after_the_request(self, server: Server, connection: Connection, target: str) -> None:
-        """The request is whole, so the answer may come. gunicorn's asgi worker takes such a client for gone."""
+        """It is answered, unless gunicorn's asgi worker sees the close first and takes the client for gone."""
         connection.send(good_request(target))
         connection.half_close()
-        if server.is_asgi:
-            assert connection.is_closed_by_server()
-        else:
-            assert connection.response().read() == GOOD_ANSWER
+        if server.is_asgi and connection.is_closed_by_server():
+            return
+        assert connection.response().read() == GOOD_ANSWER
 
 
 class TestLengths:
