@@ -17,13 +17,14 @@ from typing import Any
 from asgiref.sync import SyncToAsync, ThreadSensitiveContext
 from django.core.cache import caches, close_caches
 from django.core.cache.backends.base import BaseCache
+from django.core.handlers.base import reset_urlconf
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections, connections, reset_queries
 from django.db.backends.signals import connection_created
 from django.dispatch import Signal
 from django.utils.module_loading import import_string
 
-_DJANGO_RECEIVERS = {id(receiver) for receiver in (close_caches, close_old_connections, reset_queries)}
+_DJANGO_RECEIVERS = {id(receiver) for receiver in (close_caches, close_old_connections, reset_queries, reset_urlconf)}
 
 _thread = threading.local()
 
