@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from contextlib import nullcontext
 from typing import Any, Protocol
@@ -121,12 +122,14 @@ async def serve_call(call: Call, body: Body, send: Send) -> None:
         except StatusError as error:
             context.reject(error)
         else:
+            if context.deadline is not None and time.monotonic() >= context.deadline:
+                context.expire()  # a handler that never waits would be through before the timer has its turn
             guard.watch(body.watch)
             if thread is not None:
                 await thread.started()
-            if response is not None:
+            if response is not None and context.active:
                 await run_stream_async(call, request, response.write)
-            else:
+            elif context.active:
                 payload = await run_unary_async(call, request)
     if response is not None:
         await response.end()
