@@ -6,12 +6,11 @@ HTTP; how the events reach open streams is in `live`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import connection
+from django.db.models import QuerySet
 
 from services.orders.models import Order, OrderEvent, OrderStatus
 from services.orders.tokens import decode_token, encode_token
@@ -37,11 +36,6 @@ class Update:
     position: int
     order: Order
     previous_status: str
-
-    @property
-    def resume_token(self) -> str:
-        """The position as a token."""
-        return encode_token("event", self.position)
 
     @property
     def changed_at(self) -> datetime:
@@ -80,12 +74,16 @@ def resume_token(position: int) -> str:
 
 
 def position_of(token: str) -> int:
-    """Gives the position that a resume token names.
+    """Gives the position that a resume token names. Raises ValidationError for what is no resume token."""
+    return decode_token("event", token, field="resume_token")
 
-    Tokens name events that there were, and of all events the oldest are pruned first: while an event is kept, so are
-    all after it. Raises ValidationError for what is no resume token, and `TokenTooOldError`.
+
+def check_kept(position: int) -> None:
+    """Raises `TokenTooOldError` unless all events after the position are there.
+
+    Positions are events that there were, and of all events the oldest are pruned first: while an event is kept, so are
+    all after it.
     """
-    position = decode_token("event", token, field="resume_token")
     if position == BEGINNING:
         oldest = OrderEvent.objects.order_by("pk").values_list("pk", flat=True).first()
         is_kept = oldest is None or oldest == BEGINNING + 1
@@ -93,16 +91,23 @@ def position_of(token: str) -> int:
         is_kept = OrderEvent.objects.filter(pk=position).exists()
     if not is_kept:
         raise TokenTooOldError("The resume token is too old: list the orders anew, and go on from there.")
-    return position
 
 
-def updates_after(position: int, limit: int, customer: AbstractBaseUser | None = None) -> Sequence[Update]:
+def updates_after(position: int, limit: int, customer_id: int | None = None) -> list[Update]:
     """Gives the first updates after a position, at most `limit`; of one customer's orders if one is named."""
-    events = OrderEvent.objects.filter(pk__gt=position).order_by("pk")
-    if customer is not None:
-        events = events.filter(customer_id=customer.pk)
-    details = events.select_related("order__customer").prefetch_related("order__items")
-    return [_update(event) for event in details[:limit]]
+    events = OrderEvent.objects.filter(pk__gt=position)
+    if customer_id is not None:
+        events = events.filter(customer_id=customer_id)
+    return [_update(event) for event in _with_details(events).order_by("pk")[:limit]]
+
+
+def newest_updates(limit: int) -> list[Update]:
+    """Gives the last updates that there are, at most `limit`."""
+    return [_update(event) for event in _with_details(OrderEvent.objects.order_by("-pk"))[:limit]][::-1]
+
+
+def _with_details(events: QuerySet[OrderEvent]) -> QuerySet[OrderEvent]:
+    return events.select_related("order__customer").prefetch_related("order__items")
 
 
 def _update(event: OrderEvent) -> Update:

@@ -21,7 +21,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -55,8 +55,7 @@ STEPS: Mapping[OrderStatus, frozenset[OrderStatus]] = {
 """Where an order can go from where it is."""
 
 
-@dataclass(frozen=True)
-class Shortage:
+class Shortage(NamedTuple):
     """A product of which less is left than somebody wants."""
 
     product: Product
