@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, ParamSpec, TypeVar
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import close_old_connections, connection, connections
 
-from services.orders.history import CHANNEL, Update, check_kept, newest_updates, position_of, updates_after
+from services.orders.history import BEGINNING, CHANNEL, Update, check_kept, newest_updates, position_of, updates_after
 
 logger = logging.getLogger("services.orders")
 
@@ -38,6 +38,8 @@ RECENT_UPDATES = 256
 
 CHUNK = 100
 """How many updates are read at a time."""
+
+THREAD_NAME = "order_feed"
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -76,7 +78,7 @@ class DatabaseThread:
     """A thread that keeps one database connection."""
 
     def __init__(self) -> None:
-        self._executor = ThreadPoolExecutor(1, "order_feed")
+        self._executor = ThreadPoolExecutor(1, THREAD_NAME)
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Gives what the function gives."""
@@ -102,6 +104,7 @@ class Feed:
     def __init__(self) -> None:
         self.streams = 0
         self._recent: deque[Update] = deque()
+        self._forgotten = BEGINNING  # the last position whose update is not among the recent ones
         self._waiting: dict[int | None, set[asyncio.Future[News]]] = {}
         self._ready = asyncio.Event()
         # Streams that come back all at once must not keep the feed from reading on.
@@ -146,7 +149,7 @@ class Feed:
                 del self._waiting[customer_id]
 
     def _remembers(self, position: int) -> bool:
-        return bool(self._recent) and self._recent[0].position <= position <= self.position
+        return self._forgotten <= position <= self.position
 
     async def _run(self) -> None:
         while True:
@@ -161,17 +164,21 @@ class Feed:
 
     async def _read(self) -> None:
         if not self._ready.is_set():
-            self._recent.extend(await self._own_thread.run(newest_updates, RECENT_UPDATES))
-            self.position = self._recent[-1].position if self._recent else 0
+            self._remember(await self._own_thread.run(newest_updates, RECENT_UPDATES))
             self._ready.set()
         while updates := await self._own_thread.run(updates_after, self.position, CHUNK):
             self._publish(updates)
 
-    def _publish(self, updates: Sequence[Update]) -> None:
-        self.position = updates[-1].position
+    def _remember(self, updates: Sequence[Update]) -> None:
         self._recent.extend(updates)
+        if not self._ready.is_set() and updates:
+            self._forgotten = self._recent.popleft().position  # whether there were others before is not known
         while len(self._recent) > RECENT_UPDATES:
-            self._recent.popleft()
+            self._forgotten = self._recent.popleft().position
+        self.position = updates[-1].position if updates else self._forgotten
+
+    def _publish(self, updates: Sequence[Update]) -> None:
+        self._remember(updates)
         for customer_id in (None, *{update.order.customer_id for update in updates}):
             if futures := self._waiting.pop(customer_id, None):
                 news = News(_of_customer(updates, customer_id), self.position)
@@ -224,11 +231,14 @@ async def _notifications() -> AsyncIterator[Callable[[], Awaitable[None]]]:
     parameters: dict[str, Any] = {
         name: value for name, value in connection.get_connection_params().items() if name not in of_django
     }
-    async with await AsyncConnection.connect(**parameters, autocommit=True) as listener:
+    listener = await AsyncConnection.connect(**parameters, autocommit=True)
+
+    async def wait() -> None:
+        async for _ in listener.notifies(timeout=CHECK_SECONDS, stop_after=1):
+            pass
+
+    try:
         await listener.execute(f"LISTEN {CHANNEL}")
-
-        async def wait() -> None:
-            async for _ in listener.notifies(timeout=CHECK_SECONDS, stop_after=1):
-                pass
-
         yield wait
+    finally:
+        await listener.close()  # which does not wait, as leaving its context would: the loop may be about to end

@@ -44,7 +44,9 @@ class OrderServicer(orders_pb2_grpc.OrderServiceServicer):
     """Implements `orders.v1.OrderService`; the contract says what each method does."""
 
     @allow(anyone)
-    def ListProducts(self, request: orders_pb2.ListProductsRequest, context: Context) -> orders_pb2.ListProductsResponse:
+    def ListProducts(
+        self, request: orders_pb2.ListProductsRequest, context: Context
+    ) -> orders_pb2.ListProductsResponse:
         page = logic.list_products(request.page_size, request.page_token)
         return orders_pb2.ListProductsResponse(
             products=map(_product_message, page.products), next_page_token=page.next_page_token
