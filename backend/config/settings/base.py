@@ -7,6 +7,7 @@ Environment read here:
 
 import os
 from pathlib import Path
+from typing import Any
 
 from csp.constants import NONE, SELF
 
@@ -85,6 +86,11 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
+
+GRPC_BRIDGE: dict[str, Any] = {
+    "DEFAULT_ACCESS": "grpc_bridge.access.nobody",
+    "TOKEN_USER": "services.users.logic.user_of_token",
+}
 
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
