@@ -10,6 +10,8 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
+from grpc_bridge.cors import ANY_ORIGIN, check_origin, check_origin_regex
+
 
 @dataclass(frozen=True)
 class BridgeSettings:
@@ -24,6 +26,19 @@ class BridgeSettings:
     sync_threads: int = 32
     """How many `def` handlers run at a time under ASGI, and under WSGI of those that have a deadline. A stream from a
     `def` handler holds its thread as long as it is open."""
+
+    cors_allowed_origins: tuple[str, ...] = ()
+    """Origins whose pages may call, such as `https://app.example.com`, or `*` for every page there is. Without any, and
+    without a regex, CORS is off."""
+
+    cors_allowed_origin_regexes: tuple[str, ...] = ()
+    """The same as regular expressions, each of which has to match the whole origin."""
+
+    cors_allow_credentials: bool = False
+    """Whether pages of these origins may call with cookies, that is, as the user who is logged in."""
+
+    cors_max_age_seconds: int = 2 * 60 * 60
+    """How long a browser may remember the answer to a preflight, in seconds. Browsers have limits of their own."""
 
     default_access: str = "grpc_bridge.access.anyone"
     """Dotted path to the rule of methods that declare none by `@allow`; see `access.py`. With
@@ -45,7 +60,13 @@ def load_settings() -> BridgeSettings:
         if key not in names:
             raise ImproperlyConfigured(f"GRPC_BRIDGE has no setting {key!r}; there are {', '.join(sorted(names))}")
         values[names[key]] = _READERS.get(key, _positive)(key, value)
-    return BridgeSettings(**values)
+    loaded = BridgeSettings(**values)
+    if loaded.cors_allow_credentials and ANY_ORIGIN in loaded.cors_allowed_origins:
+        raise ImproperlyConfigured(
+            f"GRPC_BRIDGE['CORS_ALLOWED_ORIGINS'] must name the origins, not {ANY_ORIGIN!r}, with"
+            " CORS_ALLOW_CREDENTIALS: every page there is would call as whoever is logged in"
+        )
+    return loaded
 
 
 def _positive(key: str, value: object) -> int:
@@ -77,4 +98,32 @@ def named_function(key: str) -> Callable[..., Any] | None:
     return None if path is None else import_string(_function(key, path))
 
 
-_READERS: dict[str, Callable[[str, object], Any]] = {"DEFAULT_ACCESS": _function, "TOKEN_USER": _function}
+def _boolean(key: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ImproperlyConfigured(f"GRPC_BRIDGE[{key!r}] must be True or False, not {value!r}")
+    return value
+
+
+def _texts(check: Callable[[str], None]) -> Callable[[str, object], tuple[str, ...]]:
+    """Gives a reader of a list of strings, each of which passes `check`: it raises `ValueError` for a wrong one."""
+
+    def read(key: str, value: object) -> tuple[str, ...]:
+        if not isinstance(value, list | tuple) or not all(isinstance(entry, str) for entry in value):
+            raise ImproperlyConfigured(f"GRPC_BRIDGE[{key!r}] must be a list of strings, not {value!r}")
+        for entry in value:
+            try:
+                check(entry)
+            except ValueError as error:
+                raise ImproperlyConfigured(f"GRPC_BRIDGE[{key!r}]: {error}") from None
+        return tuple(value)
+
+    return read
+
+
+_READERS: dict[str, Callable[[str, object], Any]] = {
+    "CORS_ALLOWED_ORIGINS": _texts(check_origin),
+    "CORS_ALLOWED_ORIGIN_REGEXES": _texts(check_origin_regex),
+    "CORS_ALLOW_CREDENTIALS": _boolean,
+    "DEFAULT_ACCESS": _function,
+    "TOKEN_USER": _function,
+}

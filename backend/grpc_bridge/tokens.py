@@ -20,7 +20,7 @@ def bearer_secret(context: Any) -> str | None:
     Raises `StatusError` UNAUTHENTICATED for two of them. Other schemes are somebody else's: a browser sends the
     password of a proxy in front of the site with every request.
     """
-    secrets = []
+    secrets: list[str] = []
     for key, value in context.invocation_metadata() or ():
         if key == "authorization":
             scheme, _, secret = value.partition(" ")

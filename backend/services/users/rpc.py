@@ -166,7 +166,7 @@ def _token_message(token: Token) -> users_pb2.Token:
         prefix=token.prefix,
         created_at=_timestamp(token.created_at),
         expires_at=_timestamp(token.expires_at),
-        last_used_at=token.last_used_at and _timestamp(token.last_used_at),
+        last_used_at=_timestamp(token.last_used_at) if token.last_used_at else None,
     )
 
 
