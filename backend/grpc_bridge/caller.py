@@ -137,4 +137,5 @@ def _session_class(engine: str) -> type[SessionBase]:
         async def acycle_key(self) -> None:
             """Does nothing."""
 
+    CallSession.__qualname__ = store.__qualname__  # part of the salt that sessions are signed with
     return CallSession
