@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
+from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import import_string
+
+from grpc_bridge.cors import ANY_ORIGIN, check_origin, check_origin_regex
 
 
 @dataclass(frozen=True)
@@ -22,6 +27,27 @@ class BridgeSettings:
     """How many `def` handlers run at a time under ASGI, and under WSGI of those that have a deadline. A stream from a
     `def` handler holds its thread as long as it is open."""
 
+    cors_allowed_origins: tuple[str, ...] = ()
+    """Origins whose pages may call, such as `https://app.example.com`, or `*` for every page there is. Without any, and
+    without a regex, CORS is off."""
+
+    cors_allowed_origin_regexes: tuple[str, ...] = ()
+    """The same as regular expressions, each of which has to match the whole origin."""
+
+    cors_allow_credentials: bool = False
+    """Whether pages of these origins may call with cookies, that is, as the user who is logged in."""
+
+    cors_max_age_seconds: int = 2 * 60 * 60
+    """How long a browser may remember the answer to a preflight, in seconds. Browsers have limits of their own."""
+
+    default_access: str = "grpc_bridge.access.anyone"
+    """Dotted path to the rule of methods that declare none by `@allow`; see `access.py`. With
+    `grpc_bridge.access.nobody` methods are closed until somebody opens them."""
+
+    token_user: str | None = None
+    """Dotted path to a function that takes the secret of an `authorization: Bearer` entry and gives its user, or None
+    for a secret that is no good. Without one such entries mean nothing to the bridge."""
+
 
 def load_settings() -> BridgeSettings:
     """Reads `settings.GRPC_BRIDGE`. Raises `ImproperlyConfigured` for unknown names and impossible values."""
@@ -29,11 +55,75 @@ def load_settings() -> BridgeSettings:
     if not isinstance(given, dict):
         raise ImproperlyConfigured(f"GRPC_BRIDGE must be a dict, not {given!r}")
     names = {field.name.upper(): field.name for field in fields(BridgeSettings)}
-    values: dict[str, int] = {}
+    values: dict[str, Any] = {}
     for key, value in given.items():
         if key not in names:
             raise ImproperlyConfigured(f"GRPC_BRIDGE has no setting {key!r}; there are {', '.join(sorted(names))}")
-        if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 2**32:
-            raise ImproperlyConfigured(f"GRPC_BRIDGE[{key!r}] must be a positive integer below 2**32, not {value!r}")
-        values[names[key]] = value
-    return BridgeSettings(**values)
+        values[names[key]] = _READERS.get(key, _positive)(key, value)
+    loaded = BridgeSettings(**values)
+    if loaded.cors_allow_credentials and ANY_ORIGIN in loaded.cors_allowed_origins:
+        raise ImproperlyConfigured(
+            f"GRPC_BRIDGE['CORS_ALLOWED_ORIGINS'] must name the origins, not {ANY_ORIGIN!r}, with"
+            " CORS_ALLOW_CREDENTIALS: every page there is would call as whoever is logged in"
+        )
+    return loaded
+
+
+def _positive(key: str, value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 2**32:
+        raise ImproperlyConfigured(f"GRPC_BRIDGE[{key!r}] must be a positive integer below 2**32, not {value!r}")
+    return value
+
+
+def _function(key: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise ImproperlyConfigured(f"GRPC_BRIDGE[{key!r}] must be a dotted path to a function, not {value!r}")
+    try:
+        found = import_string(value)
+    except ImportError as error:
+        raise ImproperlyConfigured(f"GRPC_BRIDGE[{key!r}] names {value!r}, which fails: {error}") from error
+    if not callable(found):
+        raise ImproperlyConfigured(f"GRPC_BRIDGE[{key!r}] names {value!r}, which is no function")
+    return value
+
+
+def named_function(key: str) -> Callable[..., Any] | None:
+    """Gives the function that one setting names, None if it names none. Raises `ImproperlyConfigured` for a wrong name.
+
+    For what is asked where no `BridgeSettings` are at hand; other settings are not looked at.
+    """
+    given = getattr(settings, "GRPC_BRIDGE", {})
+    path = given.get(key) if isinstance(given, dict) else None
+    path = path or getattr(BridgeSettings, key.lower())
+    return None if path is None else import_string(_function(key, path))
+
+
+def _boolean(key: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ImproperlyConfigured(f"GRPC_BRIDGE[{key!r}] must be True or False, not {value!r}")
+    return value
+
+
+def _texts(check: Callable[[str], None]) -> Callable[[str, object], tuple[str, ...]]:
+    """Gives a reader of a list of strings, each of which passes `check`: it raises `ValueError` for a wrong one."""
+
+    def read(key: str, value: object) -> tuple[str, ...]:
+        if not isinstance(value, list | tuple) or not all(isinstance(entry, str) for entry in value):
+            raise ImproperlyConfigured(f"GRPC_BRIDGE[{key!r}] must be a list of strings, not {value!r}")
+        for entry in value:
+            try:
+                check(entry)
+            except ValueError as error:
+                raise ImproperlyConfigured(f"GRPC_BRIDGE[{key!r}]: {error}") from None
+        return tuple(value)
+
+    return read
+
+
+_READERS: dict[str, Callable[[str, object], Any]] = {
+    "CORS_ALLOWED_ORIGINS": _texts(check_origin),
+    "CORS_ALLOWED_ORIGIN_REGEXES": _texts(check_origin_regex),
+    "CORS_ALLOW_CREDENTIALS": _boolean,
+    "DEFAULT_ACCESS": _function,
+    "TOKEN_USER": _function,
+}

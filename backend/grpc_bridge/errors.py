@@ -5,7 +5,8 @@ exception raised by a handler            status
 any, after context.abort(...)            the one given to abort
 any, after context.set_code(...)         the one that was set, as in grpcio
 StatusError                              its own (raised by the protocol core)
-an entry of EXCEPTION_CODES              its code; the exception's text is for the log only
+an entry of EXCEPTION_CODES              its code; the exception's text is for the log only, but where a
+                                         ValidationError names fields, the caller gets those as error details
 any other                                UNKNOWN, a generic message and a call id; the log has the traceback
 
 Where the handler has set a message by `context.set_details(...)`, the caller gets that one.
@@ -20,6 +21,7 @@ import grpc
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied, SuspiciousOperation, ValidationError
 from django.http import Http404
 
+from grpc_bridge.error_details import STATUS_DETAILS, field_violations
 from grpc_bridge.protocol.status import StatusCode, StatusError
 
 if TYPE_CHECKING:
@@ -61,6 +63,9 @@ def status_of(error: Exception, context: CallContext) -> tuple[StatusCode, str]:
     for kind, (code, message) in EXCEPTION_CODES.items():
         if isinstance(error, kind):
             logger.info("%s ended with %s (call %s)", context.path, code.name, context.call_id, exc_info=error)
-            return code, context.status_message or message
+            told = context.status_message or message
+            if isinstance(error, ValidationError) and (details := field_violations(error, code, told)):
+                context.add_trailing_metadata(STATUS_DETAILS, details)
+            return code, told
     logger.error("%s failed (call %s)", context.path, context.call_id, exc_info=error)
     return StatusCode.UNKNOWN, context.status_message or f"Exception calling application (call {context.call_id})"

@@ -94,6 +94,11 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 
+GRPC_BRIDGE: dict[str, Any] = {
+    "DEFAULT_ACCESS": "grpc_bridge.access.nobody",
+    "TOKEN_USER": "services.users.logic.user_of_token",
+}
+
 # What all prices are in. A change converts nothing, and a currency without hundredths needs another field than cents.
 SHOP_CURRENCY = "EUR"
 

@@ -10,10 +10,12 @@ from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
 
 from grpc_bridge import asgi, wsgi
+from grpc_bridge.access import anyone, staff
 from grpc_bridge.checks import check_settings
-from grpc_bridge.conf import BridgeSettings, load_settings
+from grpc_bridge.conf import BridgeSettings, load_settings, named_function
 
 NAMES = [field.name.upper() for field in fields(BridgeSettings)]
+SIZES = [field.name.upper() for field in fields(BridgeSettings) if field.type == "int"]
 WRONG_VALUES = [0, -1, 2**32, "1", "", 1.0, None, True, False, [1], b"1"]
 
 
@@ -30,14 +32,14 @@ def test_the_limits_are_on_by_default() -> None:
     assert BridgeSettings().sync_threads == 32
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SIZES)
 @pytest.mark.parametrize("value", [1, 17, 2**32 - 1])
-def test_each_can_be_set(settings: Any, name: str, value: int) -> None:
+def test_each_size_can_be_set(settings: Any, name: str, value: int) -> None:
     settings.GRPC_BRIDGE = {name: value}
     assert load_settings() == replace(BridgeSettings(), **{name.lower(): value})
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SIZES)
 @pytest.mark.parametrize("value", WRONG_VALUES, ids=repr)
 def test_what_it_cannot_be_is_refused_by_name(settings: Any, name: str, value: Any) -> None:
     settings.GRPC_BRIDGE = {name: value}
@@ -45,6 +47,34 @@ def test_what_it_cannot_be_is_refused_by_name(settings: Any, name: str, value: A
         load_settings()
     assert name in str(caught.value)
     assert repr(value) in str(caught.value)
+
+
+FUNCTIONS = ["DEFAULT_ACCESS", "TOKEN_USER"]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_is_named_by_its_path(settings: Any, name: str) -> None:
+    settings.GRPC_BRIDGE = {name: "grpc_bridge.access.staff"}
+    assert load_settings() == replace(BridgeSettings(), **{name.lower(): "grpc_bridge.access.staff"})
+    assert named_function(name) is staff
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize(
+    "value", [0, None, "", "nowhere", "grpc_bridge.access.no_such", "grpc_bridge.access.__name__", staff], ids=repr
+)
+def test_what_names_no_function_is_refused(settings: Any, name: str, value: Any) -> None:
+    settings.GRPC_BRIDGE = {name: value}
+    with pytest.raises(ImproperlyConfigured) as caught:
+        load_settings()
+    assert name in str(caught.value)
+    assert repr(value) in str(caught.value)
+
+
+def test_functions_where_none_are_named(settings: Any) -> None:
+    for given in ({}, {"SYNC_THREADS": 0}, None):
+        settings.GRPC_BRIDGE = given
+        assert (named_function("DEFAULT_ACCESS"), named_function("TOKEN_USER")) == (anyone, None)
 
 
 @pytest.mark.parametrize("name", ["MAX_MESSAGE_BYTES", "sync_threads", "", 5, None])

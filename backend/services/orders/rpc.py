@@ -31,13 +31,13 @@ _PREFIX = "ORDER_STATUS_"
 _TO_WIRE = {status: orders_pb2.OrderStatus.Value(_PREFIX + status.name) for status in OrderStatus}
 _FROM_WIRE = {number: status for status, number in _TO_WIRE.items()}
 
-_CODES = {
+_CODES: dict[type[Exception], grpc.StatusCode] = {
     logic.IllegalStepError: grpc.StatusCode.FAILED_PRECONDITION,
     logic.KeyReusedError: grpc.StatusCode.ALREADY_EXISTS,
     logic.OutOfStockError: grpc.StatusCode.FAILED_PRECONDITION,
     TokenTooOldError: grpc.StatusCode.OUT_OF_RANGE,
 }
-"""What the rules raise besides Django's exceptions, which the bridge knows."""
+"""What the errors of `logic` and `history` are on the wire. The bridge knows Django's own."""
 
 
 class OrderServicer(orders_pb2_grpc.OrderServiceServicer):
@@ -55,7 +55,7 @@ class OrderServicer(orders_pb2_grpc.OrderServiceServicer):
     @allow(signed_in)
     def PlaceOrder(self, request: orders_pb2.PlaceOrderRequest, context: Context) -> orders_pb2.PlaceOrderResponse:
         quantities = [(item.product_id, item.quantity) for item in request.items]
-        with _errors_as_statuses(context):
+        with _domain_errors(context):
             order = logic.place_order(get_user(context), quantities, request.idempotency_key)
         return orders_pb2.PlaceOrderResponse(order=_order_message(order))
 
@@ -83,7 +83,7 @@ class OrderServicer(orders_pb2_grpc.OrderServiceServicer):
 
     @allow(signed_in)
     def CancelOrder(self, request: orders_pb2.CancelOrderRequest, context: Context) -> orders_pb2.CancelOrderResponse:
-        with _errors_as_statuses(context):
+        with _domain_errors(context):
             order = logic.cancel_order(get_user(context), request.id)
         return orders_pb2.CancelOrderResponse(order=_order_message(order))
 
@@ -92,7 +92,7 @@ class OrderServicer(orders_pb2_grpc.OrderServiceServicer):
         self, request: orders_pb2.UpdateOrderStatusRequest, context: Context
     ) -> orders_pb2.UpdateOrderStatusResponse:
         (status,) = _statuses([request.status], field="status")
-        with _errors_as_statuses(context):
+        with _domain_errors(context):
             order = logic.move_order(request.id, status)
         return orders_pb2.UpdateOrderStatusResponse(order=_order_message(order))
 
@@ -120,7 +120,7 @@ class _Status(NamedTuple):
 
 
 @contextmanager
-def _errors_as_statuses(context: Context) -> Iterator[None]:
+def _domain_errors(context: Context) -> Iterator[None]:
     try:
         yield
     except tuple(_CODES) as error:

@@ -28,7 +28,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 
-from services.users.models import Token, User, no_null_character
+from services.users.models import EMAIL_TAKEN, Token, User, no_null_character
 
 DEFAULT_PAGE_SIZE = 20
 MAX_PAGE_SIZE = 100
@@ -56,7 +56,7 @@ OWN_FIELDS = frozenset(("name", "age", "metadata"))
 
 
 class EmailTakenError(Exception):
-    """The address has an account."""
+    """The address has an account. The text is for the caller."""
 
 
 class OwnAccountError(Exception):
@@ -194,7 +194,7 @@ def _clean(user: User, exclude: Collection[str]) -> None:
         user.full_clean(exclude={"password", *exclude})
     except ValidationError as error:
         if any(problem.code == "unique" for problem in error.error_dict.get("email", ())):
-            raise EmailTakenError from None
+            raise EmailTakenError(EMAIL_TAKEN) from None
         raise
 
 
@@ -203,7 +203,7 @@ def _save(user: User, columns: Sequence[str] | None = None) -> None:
         with transaction.atomic():
             user.save(update_fields=columns)
     except IntegrityError:  # somebody else was faster, after the check
-        raise EmailTakenError from None
+        raise EmailTakenError(EMAIL_TAKEN) from None
 
 
 # Tokens.

@@ -20,6 +20,8 @@ MAX_METADATA_ENTRIES = 16
 MAX_METADATA_KEY_CHARACTERS = 40
 MAX_METADATA_VALUE_CHARACTERS = 200
 
+EMAIL_TAKEN = "This address has an account."
+
 SHA256_HEX_CHARACTERS = 64
 
 # PostgreSQL cannot store it, and SQLite can, so the difference would be found in production.
@@ -96,7 +98,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     Roles and status are what the world is told. Behind them each has a column of its own, to be filtered by.
     """
 
-    email = models.EmailField("e-mail address", unique=True, error_messages={"unique": "This address has an account."})
+    email = models.EmailField("e-mail address", unique=True, error_messages={"unique": EMAIL_TAKEN})
     name = models.CharField(max_length=200, blank=True, validators=[no_null_character])
     age = models.PositiveSmallIntegerField(
         null=True, blank=True, validators=[MaxValueValidator(MAX_AGE_YEARS)], help_text="In years, if it was told."
@@ -123,9 +125,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         ordering = ["email"]
         constraints = [
             # Holds also for rows that were written without the manager.
-            models.UniqueConstraint(
-                Lower("email"), name="users_email_any_case", violation_error_message="This address has an account."
-            ),
+            models.UniqueConstraint(Lower("email"), name="users_email_any_case", violation_error_message=EMAIL_TAKEN),
         ]
 
     def __str__(self) -> str:
