@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, NamedTuple, ParamSpec, TypeVar
@@ -52,7 +52,7 @@ class News(NamedTuple):
     position: int
 
 
-async def follow(user: AbstractBaseUser, resume_token: str = "") -> AsyncIterator[tuple[int, Update | None]]:
+async def follow(user: AbstractBaseUser, resume_token: str = "") -> AsyncGenerator[tuple[int, Update | None], None]:
     """Gives the user's updates, for staff everybody's, each with the position after it, and never ends.
 
     First comes the position to begin with, without an update: the token's, or now if there is none. Then every update

@@ -149,9 +149,10 @@ def place_order(customer: AbstractBaseUser, quantities: Sequence[tuple[int, int]
     try:
         order = _place(customer, wanted, idempotency_key, fingerprint)
     except IntegrityError:  # a call with the same key and other products has been faster
-        order = _placed_before(customer, idempotency_key, fingerprint)
-        if order is None:
+        before = _placed_before(customer, idempotency_key, fingerprint)
+        if before is None:
             raise
+        order = before
     return get_order(customer, order.pk)
 
 
@@ -240,37 +241,42 @@ def _placed_before(customer: AbstractBaseUser, key: str, fingerprint: str) -> Or
 
 def _check_items(quantities: Sequence[tuple[int, int]]) -> None:
     if not 1 <= len(quantities) <= MAX_ITEMS:
-        raise ValidationError({"items": f"An order has 1 to {MAX_ITEMS} items."})
-    errors: dict[str, str] = {}
+        raise _invalid({"items": ("out_of_range", f"An order has 1 to {MAX_ITEMS} items.")})
+    errors: dict[str, tuple[str, str]] = {}
     times = Counter(product_id for product_id, _ in quantities)
     for index, (product_id, quantity) in enumerate(quantities):
         if times[product_id] > 1:
-            errors[f"items[{index}].product_id"] = "An order names each product once."
+            errors[f"items[{index}].product_id"] = "not_unique", "An order names each product once."
         if not 1 <= quantity <= MAX_QUANTITY:
-            errors[f"items[{index}].quantity"] = f"The quantity is 1 to {MAX_QUANTITY}."
+            errors[f"items[{index}].quantity"] = "out_of_range", f"The quantity is 1 to {MAX_QUANTITY}."
     if errors:
-        raise ValidationError(errors)
+        raise _invalid(errors)
 
 
 def _check_key(key: str) -> None:
     if not MIN_KEY_CHARACTERS <= len(key) <= MAX_KEY_CHARACTERS or not key.isprintable():
         length = f"{MIN_KEY_CHARACTERS} to {MAX_KEY_CHARACTERS}"
-        raise ValidationError({"idempotency_key": f"The idempotency key is {length} printable characters."})
+        raise _invalid({"idempotency_key": ("invalid", f"The idempotency key is {length} printable characters.")})
 
 
 def _check_stock(products: Mapping[int, Product], wanted: Mapping[int, int]) -> None:
-    errors: dict[str, str] = {}
+    errors: dict[str, tuple[str, str]] = {}
     shortages = []
     for index, (product_id, quantity) in enumerate(wanted.items()):
         product = products.get(product_id)
         if product is None or not product.is_active:
-            errors[f"items[{index}].product_id"] = "There is no such product."
+            errors[f"items[{index}].product_id"] = "not_found", "There is no such product."
         elif product.stock < quantity:
             shortages.append(Shortage(product, quantity))
     if errors:
-        raise ValidationError(errors)
+        raise _invalid(errors)
     if shortages:
         raise OutOfStockError(shortages)
+
+
+def _invalid(errors: Mapping[str, tuple[str, str]]) -> ValidationError:
+    """Gives the error that tells of each field a code for programs and a sentence for people."""
+    return ValidationError({field: ValidationError(message, code=code) for field, (code, message) in errors.items()})
 
 
 def _visible(user: AbstractBaseUser, statuses: Sequence[OrderStatus]) -> QuerySet[Order]:
@@ -280,7 +286,7 @@ def _visible(user: AbstractBaseUser, statuses: Sequence[OrderStatus]) -> QuerySe
 
 def _checked_page_size(page_size: int) -> int:
     if page_size < 0:
-        raise ValidationError({"page_size": "The page size is not negative."})
+        raise _invalid({"page_size": ("min_value", "A page size cannot be negative.")})
     return min(page_size or DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
 
 

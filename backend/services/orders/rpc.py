@@ -6,16 +6,17 @@ import functools
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from datetime import datetime
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import grpc
 from django.conf import settings
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import ValidationError
-from google.protobuf.any_pb2 import Any
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc.error_details_pb2 import PreconditionFailure
 from google.rpc.status_pb2 import Status
 from google.type.money_pb2 import Money
+from grpc_status.rpc_status import to_status
 
 from generated.orders.v1 import orders_pb2, orders_pb2_grpc
 from grpc_bridge import aget_user, get_user
@@ -29,7 +30,7 @@ Context: TypeAlias = grpc.ServicerContext
 # In the contract and in the models statuses have the same names.
 _PREFIX = "ORDER_STATUS_"
 _TO_WIRE = {status: orders_pb2.OrderStatus.Value(_PREFIX + status.name) for status in OrderStatus}
-_FROM_WIRE = {number: status for status, number in _TO_WIRE.items()}
+_FROM_WIRE: dict[int, OrderStatus] = {number: status for status, number in _TO_WIRE.items()}
 
 _CODES: dict[type[Exception], grpc.StatusCode] = {
     logic.IllegalStepError: grpc.StatusCode.FAILED_PRECONDITION,
@@ -56,18 +57,18 @@ class OrderServicer(orders_pb2_grpc.OrderServiceServicer):
     def PlaceOrder(self, request: orders_pb2.PlaceOrderRequest, context: Context) -> orders_pb2.PlaceOrderResponse:
         quantities = [(item.product_id, item.quantity) for item in request.items]
         with _domain_errors(context):
-            order = logic.place_order(get_user(context), quantities, request.idempotency_key)
+            order = logic.place_order(_caller(context), quantities, request.idempotency_key)
         return orders_pb2.PlaceOrderResponse(order=_order_message(order))
 
     @allow(signed_in)
     def GetOrder(self, request: orders_pb2.GetOrderRequest, context: Context) -> orders_pb2.GetOrderResponse:
-        order = logic.get_order(get_user(context), request.id)
+        order = logic.get_order(_caller(context), request.id)
         return orders_pb2.GetOrderResponse(order=_order_message(order))
 
     @allow(signed_in)
     def ListOrders(self, request: orders_pb2.ListOrdersRequest, context: Context) -> orders_pb2.ListOrdersResponse:
         statuses = _statuses(request.statuses)
-        page = logic.list_orders(get_user(context), request.page_size, request.page_token, statuses)
+        page = logic.list_orders(_caller(context), request.page_size, request.page_token, statuses)
         return orders_pb2.ListOrdersResponse(
             orders=map(_order_message, page.orders),
             next_page_token=page.next_page_token,
@@ -78,13 +79,13 @@ class OrderServicer(orders_pb2_grpc.OrderServiceServicer):
     def GetOrders(
         self, request: orders_pb2.GetOrdersRequest, context: Context
     ) -> Iterator[orders_pb2.GetOrdersResponse]:
-        for order in logic.all_orders(get_user(context), _statuses(request.statuses)):
+        for order in logic.all_orders(_caller(context), _statuses(request.statuses)):
             yield orders_pb2.GetOrdersResponse(order=_order_message(order))
 
     @allow(signed_in)
     def CancelOrder(self, request: orders_pb2.CancelOrderRequest, context: Context) -> orders_pb2.CancelOrderResponse:
         with _domain_errors(context):
-            order = logic.cancel_order(get_user(context), request.id)
+            order = logic.cancel_order(_caller(context), request.id)
         return orders_pb2.CancelOrderResponse(order=_order_message(order))
 
     @allow(staff)
@@ -103,6 +104,7 @@ class OrderServicer(orders_pb2_grpc.OrderServiceServicer):
         context: grpc.aio.ServicerContext[orders_pb2.StreamOrderUpdatesRequest, orders_pb2.StreamOrderUpdatesResponse],
     ) -> AsyncIterator[orders_pb2.StreamOrderUpdatesResponse]:
         user = await aget_user(context)
+        assert isinstance(user, AbstractBaseUser)  # or the call would not have been let in
         try:
             async with aclosing(live.follow(user, request.resume_token)) as updates:
                 async for position, update in updates:
@@ -111,12 +113,10 @@ class OrderServicer(orders_pb2_grpc.OrderServiceServicer):
             await context.abort_with_status(_status(error))
 
 
-class _Status(NamedTuple):
-    """What `abort_with_status` takes."""
-
-    code: grpc.StatusCode
-    details: str
-    trailing_metadata: Sequence[tuple[str, bytes]]
+def _caller(context: Context) -> AbstractBaseUser:
+    user = get_user(context)
+    assert isinstance(user, AbstractBaseUser)  # or the call would not have been let in
+    return user
 
 
 @contextmanager
@@ -128,13 +128,11 @@ def _domain_errors(context: Context) -> Iterator[None]:
 
 
 def _status(error: Exception) -> grpc.Status:
-    code, message = _CODES[type(error)], str(error)
-    details: list[Any] = []
+    status = Status(code=_CODES[type(error)].value[0], message=str(error))
     if isinstance(error, logic.OutOfStockError):
-        details = [_packed(_precondition_failure(error))]
-    status = Status(code=code.value[0], message=message, details=details)
-    metadata = [("grpc-status-details-bin", status.SerializeToString())] if details else []
-    return _Status(code, message, metadata)  # type: ignore[return-value]  # grpcio asks for no more than the attributes
+        status.details.add().Pack(_precondition_failure(error))
+    result: grpc.Status = to_status(status)
+    return result
 
 
 def _precondition_failure(error: logic.OutOfStockError) -> PreconditionFailure:
@@ -148,16 +146,11 @@ def _precondition_failure(error: logic.OutOfStockError) -> PreconditionFailure:
     return failure
 
 
-def _packed(message: PreconditionFailure) -> Any:
-    packed = Any()
-    packed.Pack(message)
-    return packed
-
-
 def _statuses(numbers: Sequence[int], field: str = "statuses") -> list[OrderStatus]:
     unknown = [number for number in numbers if number not in _FROM_WIRE]
     if unknown:
-        raise ValidationError({field: f"There is no order status {unknown[0]}."})
+        message = f"There is no order status {unknown[0]}."
+        raise ValidationError({field: ValidationError(message, code="invalid_choice")})
     return [_FROM_WIRE[number] for number in numbers]
 
 

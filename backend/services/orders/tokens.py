@@ -27,5 +27,6 @@ def decode_token(kind: str, token: str, *, field: str) -> int:
         text = ""
     match = _PLAIN.fullmatch(text)
     if match is None or match[1] != kind or int(match[2]) > _MAX_ID:
-        raise ValidationError({field: "This is no token that the server has given for this."})
+        message = "This is no token that the server has given for this."
+        raise ValidationError({field: ValidationError(message, code="invalid")})
     return int(match[2])
