@@ -21,7 +21,7 @@ from grpc_bridge.call import Call
 from grpc_bridge.channels import FrameQueue, MessageStream, iterate_from_thread
 from grpc_bridge.context import AsyncContext
 from grpc_bridge.executors import sync_threads
-from grpc_bridge.lifecycle import call_finished, call_started
+from grpc_bridge.lifecycle import call_finished, call_started, callers_thread
 from grpc_bridge.protocol.status import StatusCode, StatusError
 from grpc_bridge.registry import Method
 
@@ -188,7 +188,7 @@ async def _in_thread(call: Call, run: Callable[[], T]) -> T:
         finally:
             call_finished()
 
-    threads = sync_threads(call.settings.sync_threads)
+    threads = callers_thread.get() or sync_threads(call.settings.sync_threads)
     return await asyncio.get_running_loop().run_in_executor(threads, contextvars.copy_context().run, around)
 
 
