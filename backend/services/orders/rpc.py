@@ -19,7 +19,7 @@ from google.type.money_pb2 import Money
 from grpc_status.rpc_status import to_status
 
 from generated.orders.v1 import orders_pb2, orders_pb2_grpc
-from grpc_bridge import aget_user, get_user
+from grpc_bridge import aget_user, get_user, release_thread
 from grpc_bridge.access import allow, anyone, signed_in, staff
 from services.orders import live, logic
 from services.orders.history import TokenTooOldError, Update, resume_token
@@ -105,6 +105,7 @@ class OrderServicer(orders_pb2_grpc.OrderServiceServicer):
     ) -> AsyncIterator[orders_pb2.StreamOrderUpdatesResponse]:
         user = await aget_user(context)
         assert isinstance(user, AbstractBaseUser)  # or the call would not have been let in
+        release_thread()  # a thousand streams must not keep a thousand database connections
         try:
             async with aclosing(live.follow(user, request.resume_token)) as updates:
                 async for position, update in updates:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -92,7 +93,7 @@ def test_an_order_goes_one_way():
     at_once([lambda step=step: logic.move_order(order.pk, step) for step in steps])
     updates = history.updates_after(0, 100)
     assert [update.order.version for update in updates] == list(range(1, len(updates) + 1))
-    for before, after in zip(updates, updates[1:], strict=False):
+    for before, after in itertools.pairwise(updates):
         assert after.previous_status == before.order.status
         assert after.order.status in logic.STEPS[OrderStatus(before.order.status)]
 

@@ -6,8 +6,7 @@ Changes are made in threads that let their database connections go, as another p
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -19,19 +18,10 @@ from services.orders import history, live, logic
 from services.orders.models import OrderEvent, OrderStatus
 from services.orders.tests.shop import bring_to, make_customer, make_product, make_staff, place
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("feed_has_ended")]
 
 T = TypeVar("T")
 LONG_SECONDS = 20
-
-
-@pytest.fixture(autouse=True)
-def feed_has_ended(transactional_db: None) -> Iterator[None]:
-    """The database is emptied after a test, and a feed's last query must not be in the way."""
-    yield
-    for thread in threading.enumerate():
-        if thread.name.startswith(live.THREAD_NAME):
-            thread.join()
 
 
 async def elsewhere(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
@@ -44,6 +34,13 @@ async def elsewhere(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
             connections.close_all()
 
     return await asyncio.to_thread(call)
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Waits until something is so."""
+    async with asyncio.timeout(LONG_SECONDS):
+        while not condition():  # noqa: ASYNC110 - nothing tells of it
+            await asyncio.sleep(0.01)
 
 
 class Stream:
@@ -197,8 +194,7 @@ async def test_a_stream_that_ends_leaves_nothing_behind():
             updates = live.follow(customer)
             await anext(updates)
             waiting = asyncio.ensure_future(anext(updates))
-            while not feed._waiting:
-                await asyncio.sleep(0)
+            await until(lambda: feed._waiting)
             waiting.cancel()
             await asyncio.gather(waiting, return_exceptions=True)
             await updates.aclose()
@@ -244,8 +240,6 @@ async def test_a_database_that_fails_for_a_while(monkeypatch, caplog):
     async with opened(customer) as stream:
         fails.set()
         order = await elsewhere(place, customer)
-        async with asyncio.timeout(LONG_SECONDS):
-            while "order updates cannot be read" not in caplog.text:
-                await asyncio.sleep(0.01)
+        await until(lambda: "order updates cannot be read" in caplog.text)
         fails.clear()
         assert await stream.take(1) == [(order.pk, "placed")]

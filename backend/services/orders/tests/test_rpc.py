@@ -55,12 +55,16 @@ def as_staff(client: Client) -> Any:
     return staff
 
 
+def made(call: Any, request: Any) -> Any:
+    """Gives the answer of a call, or all answers of one that streams."""
+    answer = call(request)
+    return answer if hasattr(answer, "DESCRIPTOR") else list(answer)
+
+
 def failure(call: Any, request: Any) -> tuple[grpc.StatusCode, str]:
     """Gives the code and the message that a call fails with."""
     with pytest.raises(grpc.RpcError) as caught:
-        answer = call(request)
-        if not hasattr(answer, "DESCRIPTOR"):
-            list(answer)
+        made(call, request)
     return caught.value.code(), caught.value.details()
 
 
