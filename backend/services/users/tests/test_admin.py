@@ -8,6 +8,9 @@ from django.urls import reverse
 
 from services.users.models import User
 
+NO_TOKENS = {"tokens-TOTAL_FORMS": "0", "tokens-INITIAL_FORMS": "0"}
+RIGHTS = {"is_active": "on", "is_customer": "on"}
+
 pytestmark = pytest.mark.django_db
 
 
@@ -56,7 +59,7 @@ def test_changing_an_account(admin_site: Client):
     user = User.objects.create_user("ada@example.com", "long-enough-password", name="Ada")
     url = reverse("admin:users_user_change", args=[user.pk])
     assert admin_site.get(url).status_code == 200
-    response = admin_site.post(url, {"email": "ADA2@example.com", "name": "Ada Lovelace", "is_active": "on"})
+    response = admin_site.post(url, {"email": "ADA2@example.com", "name": "Ada Lovelace"} | RIGHTS | NO_TOKENS)
     assert response.status_code == 302, response.context["adminform"].errors
     user.refresh_from_db()
     assert (user.email, user.name) == ("ada2@example.com", "Ada Lovelace")
