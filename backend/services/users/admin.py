@@ -103,10 +103,6 @@ class UserAdmin(DjangoUserAdmin):
         """The same for deleting."""
         return super().has_delete_permission(request, obj) and self._outranks(request, obj)
 
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
-        """The same for deleting several."""
-        self._below(request, queryset).delete()
-
     @admin.display(description="tokens", ordering="good_token_count")
     def good_tokens(self, user: User) -> int:
         """How many tokens the user has that are good."""
