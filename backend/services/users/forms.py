@@ -28,7 +28,9 @@ IPV6_PREFIX_BITS = 64
 class SignInForm(AuthenticationForm):
     """Takes the e-mail address and the password. Too many attempts are told when to try again."""
 
-    username = forms.EmailField(label="E-mail address", widget=forms.EmailInput(attrs={"autofocus": True}))
+    username = forms.EmailField(
+        label="E-mail address", widget=forms.EmailInput(attrs={"autofocus": True, "autocomplete": "username"})
+    )
 
     error_messages = AuthenticationForm.error_messages | {
         "invalid_login": "There is no active account with this address and this password.",
