@@ -61,7 +61,7 @@ def test_a_function_is_named_by_its_path(settings: Any, name: str) -> None:
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 @pytest.mark.parametrize(
-    "value", [0, None, "", "nowhere", "grpc_bridge.access.no_such", "grpc_bridge.access.__name__", staff], ids=repr
+    "value", [0, None, "", "nowhere", "grpc_bridge.access.no_such", "grpc_bridge.access.__name__", []], ids=repr
 )
 def test_what_names_no_function_is_refused(settings: Any, name: str, value: Any) -> None:
     settings.GRPC_BRIDGE = {name: value}

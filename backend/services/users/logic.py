@@ -34,7 +34,8 @@ DEFAULT_PAGE_SIZE = 20
 MAX_PAGE_SIZE = 100
 MAX_FILTER_CHARACTERS = 200
 
-DEFAULT_TOKEN_DAYS = 30
+SECRET_BYTES = 32
+DEFAULT_TOKEN_LIFETIME = timedelta(days=30)
 MAX_TOKEN_DAYS = 365
 MAX_TOKENS = 100
 
@@ -214,21 +215,25 @@ def create_token(user: User, name: str, lifetime_days: int = 0) -> tuple[Token, 
     if lifetime_days and not 1 <= lifetime_days <= MAX_TOKEN_DAYS:
         message = f"A token is good for 1 to {MAX_TOKEN_DAYS} days."
         raise ValidationError({"lifetime_days": ValidationError(message, code="out_of_range")})
-    secret = secrets.token_urlsafe(32)
-    token = Token(
-        user=user,
-        name=name,
-        prefix=secret[: Token.PREFIX_CHARACTERS],
-        digest=_digest(secret),
-        expires_at=timezone.now() + timedelta(days=lifetime_days or DEFAULT_TOKEN_DAYS),
-    )
+    now = timezone.now()
+    lifetime = timedelta(days=lifetime_days) if lifetime_days else DEFAULT_TOKEN_LIFETIME
+    token = Token(user=user, name=name, created_at=now, expires_at=now + lifetime)
+    secret = give_secret(token)
     token.full_clean(validate_unique=False)
     with transaction.atomic():
-        user.tokens.filter(expires_at__lte=timezone.now()).delete()
+        user.tokens.filter(expires_at__lte=now).delete()
         if user.tokens.count() >= MAX_TOKENS:
             raise TooManyTokensError(f"There are {MAX_TOKENS} tokens already: revoke one.")
         token.save(force_insert=True)
     return token, secret
+
+
+def give_secret(token: Token) -> str:
+    """Makes the secret of a token that is not saved yet, and gives it."""
+    secret = secrets.token_urlsafe(SECRET_BYTES)
+    token.prefix = secret[: Token.PREFIX_CHARACTERS]
+    token.digest = _digest(secret)
+    return secret
 
 
 def list_tokens(user: User) -> Sequence[Token]:

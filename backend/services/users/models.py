@@ -124,8 +124,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     class Meta:
         ordering = ["email"]
         constraints = [
-            # Holds also for rows that were written without the manager.
-            models.UniqueConstraint(Lower("email"), name="users_email_any_case", violation_error_message=EMAIL_TAKEN),
+            # Holds also for rows that were written without the manager. With it, unique is unique whatever the case.
+            models.CheckConstraint(condition=models.Q(email=Lower("email")), name="users_email_lower_case"),
         ]
 
     def __str__(self) -> str:

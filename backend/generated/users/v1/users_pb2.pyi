@@ -106,11 +106,11 @@ class User(_message.Message):
     id: _builtins.int
     """Set by the server."""
     email: _builtins.str
-    """The login; lower case."""
+    """The login, up to 254 characters; lower case, whatever was given."""
     name: _builtins.str
-    """The name to be shown; may be empty."""
+    """The name to be shown, up to 200 characters; may be empty."""
     age: _builtins.int
-    """Age in years, if it was told."""
+    """Age in years, 0 to 150, if it was told."""
     status: Global___UserStatus.ValueType
     """Whether the account can be used."""
     @_builtins.property
@@ -119,7 +119,7 @@ class User(_message.Message):
 
     @_builtins.property
     def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """What other systems keep beside an account: up to 16 entries, keys of up to 40 and values of up to 200 characters."""
+        """What other systems keep beside an account: up to 16 entries, keys of 1 to 40 and values of up to 200 characters."""
 
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
@@ -292,11 +292,11 @@ class ListUsersRequest(_message.Message):
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     FILTER_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """How many accounts at most; 0 means 20, and 100 is the most there can be."""
+    """How many accounts at most; 0 means 20, and more than 100 means 100."""
     page_token: _builtins.str
-    """`next_page_token` of the page before; empty for the first page."""
+    """`next_page_token` of the page before, with the same filter; empty for the first page."""
     filter: _builtins.str
-    """Text that the e-mail address or the name contains, whatever its case; empty for all."""
+    """Text that the e-mail address or the name contains, whatever its case; up to 200 characters, empty for all."""
     def __init__(
         self,
         *,
@@ -353,7 +353,7 @@ class CreateUserRequest(_message.Message):
     USER_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def user(self) -> Global___User:
-        """The account; what the server sets is ignored."""
+        """The account; what the server sets is ignored. Without a status it is active."""
 
     def __init__(
         self,
@@ -406,7 +406,9 @@ class UpdateUserRequest(_message.Message):
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """The fields that change: `email`, `name`, `age`, `roles`, `status`, `metadata`. At least one."""
+        """The fields that change: `email`, `name`, `age`, `roles`, `status`, `metadata`. At least one. Those without a value
+        are cleared; `roles` and `metadata` are replaced as a whole.
+        """
 
     def __init__(
         self,
@@ -494,7 +496,7 @@ class CreateTokenRequest(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     LIFETIME_DAYS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """What the token is for; up to 100 characters."""
+    """What the token is for; 1 to 100 characters."""
     lifetime_days: _builtins.int
     """Days that the token is good for, 1 to 365; 0 means 30."""
     def __init__(

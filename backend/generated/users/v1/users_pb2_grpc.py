@@ -31,7 +31,7 @@ class UserServiceStub:
     A browser is known by its session, any other client by a token in the metadata entry `authorization`
     ("Bearer <token>"); no method can tell which it was. A caller who is not known gets UNAUTHENTICATED, one who may not do
     this PERMISSION_DENIED. Fields that break a rule end the call with INVALID_ARGUMENT and a `google.rpc.BadRequest`
-    among the status details, with one violation for each.
+    among the status details, with one violation for each; `field` is the path in the request, such as `user.email`.
     """
 
     def __init__(self, channel):
@@ -93,7 +93,7 @@ class UserServiceServicer:
     A browser is known by its session, any other client by a token in the metadata entry `authorization`
     ("Bearer <token>"); no method can tell which it was. A caller who is not known gets UNAUTHENTICATED, one who may not do
     this PERMISSION_DENIED. Fields that break a rule end the call with INVALID_ARGUMENT and a `google.rpc.BadRequest`
-    among the status details, with one violation for each.
+    among the status details, with one violation for each; `field` is the path in the request, such as `user.email`.
     """
 
     def GetCurrentUser(self, request, context):
@@ -104,7 +104,8 @@ class UserServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetUser(self, request, context):
-        """GetUser gives one account: the caller's own, or any for staff. NOT_FOUND if there is none.
+        """GetUser gives one account: the caller's own, or any for staff. NOT_FOUND if there is none; anybody else gets
+        PERMISSION_DENIED whether there is one or not.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -127,22 +128,25 @@ class UserServiceServicer:
 
     def UpdateUser(self, request, context):
         """UpdateUser changes the fields that the mask names. For staff; everybody may change `name`, `age` and `metadata` of
-        their own account.
+        their own account. PERMISSION_DENIED for an administrator's account, unless the caller is one. FAILED_PRECONDITION
+        for staff who would suspend themselves or give up being staff. ALREADY_EXISTS if the new e-mail address has an
+        account.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteUser(self, request, context):
-        """DeleteUser removes an account. For staff. FAILED_PRECONDITION for the caller's own account, and for one with orders:
-        suspend that instead.
+        """DeleteUser removes an account and its tokens. For staff, but administrators only by one. FAILED_PRECONDITION for the
+        caller's own account, and for one with orders: suspend that instead.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CreateToken(self, request, context):
-        """CreateToken makes a token of the caller. Its secret is in this answer and nowhere else.
+        """CreateToken makes a token of the caller. Its secret is in this answer and nowhere else. RESOURCE_EXHAUSTED for more
+        than 100.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -224,7 +228,7 @@ class UserService:
     A browser is known by its session, any other client by a token in the metadata entry `authorization`
     ("Bearer <token>"); no method can tell which it was. A caller who is not known gets UNAUTHENTICATED, one who may not do
     this PERMISSION_DENIED. Fields that break a rule end the call with INVALID_ARGUMENT and a `google.rpc.BadRequest`
-    among the status details, with one violation for each.
+    among the status details, with one violation for each; `field` is the path in the request, such as `user.email`.
     """
 
     @staticmethod

@@ -32,7 +32,7 @@ class UserServiceStub:
     A browser is known by its session, any other client by a token in the metadata entry `authorization`
     ("Bearer <token>"); no method can tell which it was. A caller who is not known gets UNAUTHENTICATED, one who may not do
     this PERMISSION_DENIED. Fields that break a rule end the call with INVALID_ARGUMENT and a `google.rpc.BadRequest`
-    among the status details, with one violation for each.
+    among the status details, with one violation for each; `field` is the path in the request, such as `user.email`.
     """
 
     @_typing.overload
@@ -42,7 +42,9 @@ class UserServiceStub:
     GetCurrentUser: _grpc.UnaryUnaryMultiCallable[_users_pb2.GetCurrentUserRequest, _users_pb2.GetCurrentUserResponse]
     """GetCurrentUser gives the caller's own account. For everybody who is signed in."""
     GetUser: _grpc.UnaryUnaryMultiCallable[_users_pb2.GetUserRequest, _users_pb2.GetUserResponse]
-    """GetUser gives one account: the caller's own, or any for staff. NOT_FOUND if there is none."""
+    """GetUser gives one account: the caller's own, or any for staff. NOT_FOUND if there is none; anybody else gets
+    PERMISSION_DENIED whether there is one or not.
+    """
     ListUsers: _grpc.UnaryUnaryMultiCallable[_users_pb2.ListUsersRequest, _users_pb2.ListUsersResponse]
     """ListUsers gives a page of accounts, ordered by e-mail address. For staff."""
     CreateUser: _grpc.UnaryUnaryMultiCallable[_users_pb2.CreateUserRequest, _users_pb2.CreateUserResponse]
@@ -51,14 +53,18 @@ class UserServiceStub:
     """
     UpdateUser: _grpc.UnaryUnaryMultiCallable[_users_pb2.UpdateUserRequest, _users_pb2.UpdateUserResponse]
     """UpdateUser changes the fields that the mask names. For staff; everybody may change `name`, `age` and `metadata` of
-    their own account.
+    their own account. PERMISSION_DENIED for an administrator's account, unless the caller is one. FAILED_PRECONDITION
+    for staff who would suspend themselves or give up being staff. ALREADY_EXISTS if the new e-mail address has an
+    account.
     """
     DeleteUser: _grpc.UnaryUnaryMultiCallable[_users_pb2.DeleteUserRequest, _users_pb2.DeleteUserResponse]
-    """DeleteUser removes an account. For staff. FAILED_PRECONDITION for the caller's own account, and for one with orders:
-    suspend that instead.
+    """DeleteUser removes an account and its tokens. For staff, but administrators only by one. FAILED_PRECONDITION for the
+    caller's own account, and for one with orders: suspend that instead.
     """
     CreateToken: _grpc.UnaryUnaryMultiCallable[_users_pb2.CreateTokenRequest, _users_pb2.CreateTokenResponse]
-    """CreateToken makes a token of the caller. Its secret is in this answer and nowhere else."""
+    """CreateToken makes a token of the caller. Its secret is in this answer and nowhere else. RESOURCE_EXHAUSTED for more
+    than 100.
+    """
     ListTokens: _grpc.UnaryUnaryMultiCallable[_users_pb2.ListTokensRequest, _users_pb2.ListTokensResponse]
     """ListTokens gives the caller's tokens, the newest first."""
     RevokeToken: _grpc.UnaryUnaryMultiCallable[_users_pb2.RevokeTokenRequest, _users_pb2.RevokeTokenResponse]
@@ -71,14 +77,16 @@ class UserServiceAsyncStub(UserServiceStub):
     A browser is known by its session, any other client by a token in the metadata entry `authorization`
     ("Bearer <token>"); no method can tell which it was. A caller who is not known gets UNAUTHENTICATED, one who may not do
     this PERMISSION_DENIED. Fields that break a rule end the call with INVALID_ARGUMENT and a `google.rpc.BadRequest`
-    among the status details, with one violation for each.
+    among the status details, with one violation for each; `field` is the path in the request, such as `user.email`.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetCurrentUser: _aio.UnaryUnaryMultiCallable[_users_pb2.GetCurrentUserRequest, _users_pb2.GetCurrentUserResponse]  # type: ignore[assignment]
     """GetCurrentUser gives the caller's own account. For everybody who is signed in."""
     GetUser: _aio.UnaryUnaryMultiCallable[_users_pb2.GetUserRequest, _users_pb2.GetUserResponse]  # type: ignore[assignment]
-    """GetUser gives one account: the caller's own, or any for staff. NOT_FOUND if there is none."""
+    """GetUser gives one account: the caller's own, or any for staff. NOT_FOUND if there is none; anybody else gets
+    PERMISSION_DENIED whether there is one or not.
+    """
     ListUsers: _aio.UnaryUnaryMultiCallable[_users_pb2.ListUsersRequest, _users_pb2.ListUsersResponse]  # type: ignore[assignment]
     """ListUsers gives a page of accounts, ordered by e-mail address. For staff."""
     CreateUser: _aio.UnaryUnaryMultiCallable[_users_pb2.CreateUserRequest, _users_pb2.CreateUserResponse]  # type: ignore[assignment]
@@ -87,14 +95,18 @@ class UserServiceAsyncStub(UserServiceStub):
     """
     UpdateUser: _aio.UnaryUnaryMultiCallable[_users_pb2.UpdateUserRequest, _users_pb2.UpdateUserResponse]  # type: ignore[assignment]
     """UpdateUser changes the fields that the mask names. For staff; everybody may change `name`, `age` and `metadata` of
-    their own account.
+    their own account. PERMISSION_DENIED for an administrator's account, unless the caller is one. FAILED_PRECONDITION
+    for staff who would suspend themselves or give up being staff. ALREADY_EXISTS if the new e-mail address has an
+    account.
     """
     DeleteUser: _aio.UnaryUnaryMultiCallable[_users_pb2.DeleteUserRequest, _users_pb2.DeleteUserResponse]  # type: ignore[assignment]
-    """DeleteUser removes an account. For staff. FAILED_PRECONDITION for the caller's own account, and for one with orders:
-    suspend that instead.
+    """DeleteUser removes an account and its tokens. For staff, but administrators only by one. FAILED_PRECONDITION for the
+    caller's own account, and for one with orders: suspend that instead.
     """
     CreateToken: _aio.UnaryUnaryMultiCallable[_users_pb2.CreateTokenRequest, _users_pb2.CreateTokenResponse]  # type: ignore[assignment]
-    """CreateToken makes a token of the caller. Its secret is in this answer and nowhere else."""
+    """CreateToken makes a token of the caller. Its secret is in this answer and nowhere else. RESOURCE_EXHAUSTED for more
+    than 100.
+    """
     ListTokens: _aio.UnaryUnaryMultiCallable[_users_pb2.ListTokensRequest, _users_pb2.ListTokensResponse]  # type: ignore[assignment]
     """ListTokens gives the caller's tokens, the newest first."""
     RevokeToken: _aio.UnaryUnaryMultiCallable[_users_pb2.RevokeTokenRequest, _users_pb2.RevokeTokenResponse]  # type: ignore[assignment]
@@ -106,7 +118,7 @@ class UserServiceServicer(metaclass=_abc_1.ABCMeta):
     A browser is known by its session, any other client by a token in the metadata entry `authorization`
     ("Bearer <token>"); no method can tell which it was. A caller who is not known gets UNAUTHENTICATED, one who may not do
     this PERMISSION_DENIED. Fields that break a rule end the call with INVALID_ARGUMENT and a `google.rpc.BadRequest`
-    among the status details, with one violation for each.
+    among the status details, with one violation for each; `field` is the path in the request, such as `user.email`.
     """
 
     @_abc_1.abstractmethod
@@ -123,7 +135,9 @@ class UserServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _users_pb2.GetUserRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_users_pb2.GetUserResponse, _abc.Awaitable[_users_pb2.GetUserResponse]]:
-        """GetUser gives one account: the caller's own, or any for staff. NOT_FOUND if there is none."""
+        """GetUser gives one account: the caller's own, or any for staff. NOT_FOUND if there is none; anybody else gets
+        PERMISSION_DENIED whether there is one or not.
+        """
 
     @_abc_1.abstractmethod
     def ListUsers(
@@ -150,7 +164,9 @@ class UserServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_users_pb2.UpdateUserResponse, _abc.Awaitable[_users_pb2.UpdateUserResponse]]:
         """UpdateUser changes the fields that the mask names. For staff; everybody may change `name`, `age` and `metadata` of
-        their own account.
+        their own account. PERMISSION_DENIED for an administrator's account, unless the caller is one. FAILED_PRECONDITION
+        for staff who would suspend themselves or give up being staff. ALREADY_EXISTS if the new e-mail address has an
+        account.
         """
 
     @_abc_1.abstractmethod
@@ -159,8 +175,8 @@ class UserServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _users_pb2.DeleteUserRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_users_pb2.DeleteUserResponse, _abc.Awaitable[_users_pb2.DeleteUserResponse]]:
-        """DeleteUser removes an account. For staff. FAILED_PRECONDITION for the caller's own account, and for one with orders:
-        suspend that instead.
+        """DeleteUser removes an account and its tokens. For staff, but administrators only by one. FAILED_PRECONDITION for the
+        caller's own account, and for one with orders: suspend that instead.
         """
 
     @_abc_1.abstractmethod
@@ -169,7 +185,9 @@ class UserServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _users_pb2.CreateTokenRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_users_pb2.CreateTokenResponse, _abc.Awaitable[_users_pb2.CreateTokenResponse]]:
-        """CreateToken makes a token of the caller. Its secret is in this answer and nowhere else."""
+        """CreateToken makes a token of the caller. Its secret is in this answer and nowhere else. RESOURCE_EXHAUSTED for more
+        than 100.
+        """
 
     @_abc_1.abstractmethod
     def ListTokens(

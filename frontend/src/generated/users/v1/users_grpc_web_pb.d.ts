@@ -14,7 +14,7 @@ import type { CreateTokenRequestSchema, CreateTokenResponse, CreateUserRequestSc
  * A browser is known by its session, any other client by a token in the metadata entry `authorization`
  * ("Bearer <token>"); no method can tell which it was. A caller who is not known gets UNAUTHENTICATED, one who may not do
  * this PERMISSION_DENIED. Fields that break a rule end the call with INVALID_ARGUMENT and a `google.rpc.BadRequest`
- * among the status details, with one violation for each.
+ * among the status details, with one violation for each; `field` is the path in the request, such as `user.email`.
  *
  * @generated from service users.v1.UserService
  */
@@ -43,7 +43,8 @@ export declare class UserServiceClient {
   ): ClientReadableStream<GetCurrentUserResponse>;
 
   /**
-   * GetUser gives one account: the caller's own, or any for staff. NOT_FOUND if there is none.
+   * GetUser gives one account: the caller's own, or any for staff. NOT_FOUND if there is none; anybody else gets
+   * PERMISSION_DENIED whether there is one or not.
    *
    * @generated from rpc users.v1.UserService.GetUser
    */
@@ -78,7 +79,9 @@ export declare class UserServiceClient {
 
   /**
    * UpdateUser changes the fields that the mask names. For staff; everybody may change `name`, `age` and `metadata` of
-   * their own account.
+   * their own account. PERMISSION_DENIED for an administrator's account, unless the caller is one. FAILED_PRECONDITION
+   * for staff who would suspend themselves or give up being staff. ALREADY_EXISTS if the new e-mail address has an
+   * account.
    *
    * @generated from rpc users.v1.UserService.UpdateUser
    */
@@ -89,8 +92,8 @@ export declare class UserServiceClient {
   ): ClientReadableStream<UpdateUserResponse>;
 
   /**
-   * DeleteUser removes an account. For staff. FAILED_PRECONDITION for the caller's own account, and for one with orders:
-   * suspend that instead.
+   * DeleteUser removes an account and its tokens. For staff, but administrators only by one. FAILED_PRECONDITION for the
+   * caller's own account, and for one with orders: suspend that instead.
    *
    * @generated from rpc users.v1.UserService.DeleteUser
    */
@@ -101,7 +104,8 @@ export declare class UserServiceClient {
   ): ClientReadableStream<DeleteUserResponse>;
 
   /**
-   * CreateToken makes a token of the caller. Its secret is in this answer and nowhere else.
+   * CreateToken makes a token of the caller. Its secret is in this answer and nowhere else. RESOURCE_EXHAUSTED for more
+   * than 100.
    *
    * @generated from rpc users.v1.UserService.CreateToken
    */
@@ -140,7 +144,7 @@ export declare class UserServiceClient {
  * A browser is known by its session, any other client by a token in the metadata entry `authorization`
  * ("Bearer <token>"); no method can tell which it was. A caller who is not known gets UNAUTHENTICATED, one who may not do
  * this PERMISSION_DENIED. Fields that break a rule end the call with INVALID_ARGUMENT and a `google.rpc.BadRequest`
- * among the status details, with one violation for each.
+ * among the status details, with one violation for each; `field` is the path in the request, such as `user.email`.
  *
  * @generated from service users.v1.UserService
  */
@@ -169,7 +173,8 @@ export declare class UserServicePromiseClient {
   ): Promise<GetCurrentUserResponse>;
 
   /**
-   * GetUser gives one account: the caller's own, or any for staff. NOT_FOUND if there is none.
+   * GetUser gives one account: the caller's own, or any for staff. NOT_FOUND if there is none; anybody else gets
+   * PERMISSION_DENIED whether there is one or not.
    *
    * @generated from rpc users.v1.UserService.GetUser
    */
@@ -204,7 +209,9 @@ export declare class UserServicePromiseClient {
 
   /**
    * UpdateUser changes the fields that the mask names. For staff; everybody may change `name`, `age` and `metadata` of
-   * their own account.
+   * their own account. PERMISSION_DENIED for an administrator's account, unless the caller is one. FAILED_PRECONDITION
+   * for staff who would suspend themselves or give up being staff. ALREADY_EXISTS if the new e-mail address has an
+   * account.
    *
    * @generated from rpc users.v1.UserService.UpdateUser
    */
@@ -215,8 +222,8 @@ export declare class UserServicePromiseClient {
   ): Promise<UpdateUserResponse>;
 
   /**
-   * DeleteUser removes an account. For staff. FAILED_PRECONDITION for the caller's own account, and for one with orders:
-   * suspend that instead.
+   * DeleteUser removes an account and its tokens. For staff, but administrators only by one. FAILED_PRECONDITION for the
+   * caller's own account, and for one with orders: suspend that instead.
    *
    * @generated from rpc users.v1.UserService.DeleteUser
    */
@@ -227,7 +234,8 @@ export declare class UserServicePromiseClient {
   ): Promise<DeleteUserResponse>;
 
   /**
-   * CreateToken makes a token of the caller. Its secret is in this answer and nowhere else.
+   * CreateToken makes a token of the caller. Its secret is in this answer and nowhere else. RESOURCE_EXHAUSTED for more
+   * than 100.
    *
    * @generated from rpc users.v1.UserService.CreateToken
    */

@@ -98,7 +98,7 @@ const methodDescriptor_UserService_RevokeToken = new MethodDescriptor(
  * A browser is known by its session, any other client by a token in the metadata entry `authorization`
  * ("Bearer <token>"); no method can tell which it was. A caller who is not known gets UNAUTHENTICATED, one who may not do
  * this PERMISSION_DENIED. Fields that break a rule end the call with INVALID_ARGUMENT and a `google.rpc.BadRequest`
- * among the status details, with one violation for each.
+ * among the status details, with one violation for each; `field` is the path in the request, such as `user.email`.
  *
  * @generated from service users.v1.UserService
  */
@@ -118,7 +118,8 @@ class UserServiceClient {
   }
 
   /**
-   * GetUser gives one account: the caller's own, or any for staff. NOT_FOUND if there is none.
+   * GetUser gives one account: the caller's own, or any for staff. NOT_FOUND if there is none; anybody else gets
+   * PERMISSION_DENIED whether there is one or not.
    *
    * @generated from rpc users.v1.UserService.GetUser
    */
@@ -147,7 +148,9 @@ class UserServiceClient {
 
   /**
    * UpdateUser changes the fields that the mask names. For staff; everybody may change `name`, `age` and `metadata` of
-   * their own account.
+   * their own account. PERMISSION_DENIED for an administrator's account, unless the caller is one. FAILED_PRECONDITION
+   * for staff who would suspend themselves or give up being staff. ALREADY_EXISTS if the new e-mail address has an
+   * account.
    *
    * @generated from rpc users.v1.UserService.UpdateUser
    */
@@ -156,8 +159,8 @@ class UserServiceClient {
   }
 
   /**
-   * DeleteUser removes an account. For staff. FAILED_PRECONDITION for the caller's own account, and for one with orders:
-   * suspend that instead.
+   * DeleteUser removes an account and its tokens. For staff, but administrators only by one. FAILED_PRECONDITION for the
+   * caller's own account, and for one with orders: suspend that instead.
    *
    * @generated from rpc users.v1.UserService.DeleteUser
    */
@@ -166,7 +169,8 @@ class UserServiceClient {
   }
 
   /**
-   * CreateToken makes a token of the caller. Its secret is in this answer and nowhere else.
+   * CreateToken makes a token of the caller. Its secret is in this answer and nowhere else. RESOURCE_EXHAUSTED for more
+   * than 100.
    *
    * @generated from rpc users.v1.UserService.CreateToken
    */
@@ -199,7 +203,7 @@ class UserServiceClient {
  * A browser is known by its session, any other client by a token in the metadata entry `authorization`
  * ("Bearer <token>"); no method can tell which it was. A caller who is not known gets UNAUTHENTICATED, one who may not do
  * this PERMISSION_DENIED. Fields that break a rule end the call with INVALID_ARGUMENT and a `google.rpc.BadRequest`
- * among the status details, with one violation for each.
+ * among the status details, with one violation for each; `field` is the path in the request, such as `user.email`.
  *
  * @generated from service users.v1.UserService
  */
@@ -219,7 +223,8 @@ class UserServicePromiseClient {
   }
 
   /**
-   * GetUser gives one account: the caller's own, or any for staff. NOT_FOUND if there is none.
+   * GetUser gives one account: the caller's own, or any for staff. NOT_FOUND if there is none; anybody else gets
+   * PERMISSION_DENIED whether there is one or not.
    *
    * @generated from rpc users.v1.UserService.GetUser
    */
@@ -248,7 +253,9 @@ class UserServicePromiseClient {
 
   /**
    * UpdateUser changes the fields that the mask names. For staff; everybody may change `name`, `age` and `metadata` of
-   * their own account.
+   * their own account. PERMISSION_DENIED for an administrator's account, unless the caller is one. FAILED_PRECONDITION
+   * for staff who would suspend themselves or give up being staff. ALREADY_EXISTS if the new e-mail address has an
+   * account.
    *
    * @generated from rpc users.v1.UserService.UpdateUser
    */
@@ -257,8 +264,8 @@ class UserServicePromiseClient {
   }
 
   /**
-   * DeleteUser removes an account. For staff. FAILED_PRECONDITION for the caller's own account, and for one with orders:
-   * suspend that instead.
+   * DeleteUser removes an account and its tokens. For staff, but administrators only by one. FAILED_PRECONDITION for the
+   * caller's own account, and for one with orders: suspend that instead.
    *
    * @generated from rpc users.v1.UserService.DeleteUser
    */
@@ -267,7 +274,8 @@ class UserServicePromiseClient {
   }
 
   /**
-   * CreateToken makes a token of the caller. Its secret is in this answer and nowhere else.
+   * CreateToken makes a token of the caller. Its secret is in this answer and nowhere else. RESOURCE_EXHAUSTED for more
+   * than 100.
    *
    * @generated from rpc users.v1.UserService.CreateToken
    */

@@ -27,21 +27,21 @@ export declare type User = Message<"users.v1.User"> & {
   id: string;
 
   /**
-   * The login; lower case.
+   * The login, up to 254 characters; lower case, whatever was given.
    *
    * @generated from field: string email = 2;
    */
   email: string;
 
   /**
-   * The name to be shown; may be empty.
+   * The name to be shown, up to 200 characters; may be empty.
    *
    * @generated from field: string name = 3;
    */
   name: string;
 
   /**
-   * Age in years, if it was told.
+   * Age in years, 0 to 150, if it was told.
    *
    * @generated from field: optional int32 age = 4;
    */
@@ -62,7 +62,7 @@ export declare type User = Message<"users.v1.User"> & {
   status: UserStatus;
 
   /**
-   * What other systems keep beside an account: up to 16 entries, keys of up to 40 and values of up to 200 characters.
+   * What other systems keep beside an account: up to 16 entries, keys of 1 to 40 and values of up to 200 characters.
    *
    * @generated from field: map<string, string> metadata = 7;
    */
@@ -218,21 +218,21 @@ export declare const GetUserResponseSchema: GenMessage<GetUserResponse>;
  */
 export declare type ListUsersRequest = Message<"users.v1.ListUsersRequest"> & {
   /**
-   * How many accounts at most; 0 means 20, and 100 is the most there can be.
+   * How many accounts at most; 0 means 20, and more than 100 means 100.
    *
    * @generated from field: int32 page_size = 1;
    */
   pageSize: number;
 
   /**
-   * `next_page_token` of the page before; empty for the first page.
+   * `next_page_token` of the page before, with the same filter; empty for the first page.
    *
    * @generated from field: string page_token = 2;
    */
   pageToken: string;
 
   /**
-   * Text that the e-mail address or the name contains, whatever its case; empty for all.
+   * Text that the e-mail address or the name contains, whatever its case; up to 200 characters, empty for all.
    *
    * @generated from field: string filter = 3;
    */
@@ -286,7 +286,7 @@ export declare const ListUsersResponseSchema: GenMessage<ListUsersResponse>;
  */
 export declare type CreateUserRequest = Message<"users.v1.CreateUserRequest"> & {
   /**
-   * The account; what the server sets is ignored.
+   * The account; what the server sets is ignored. Without a status it is active.
    *
    * @generated from field: users.v1.User user = 1;
    */
@@ -333,7 +333,8 @@ export declare type UpdateUserRequest = Message<"users.v1.UpdateUserRequest"> & 
   user?: User | undefined;
 
   /**
-   * The fields that change: `email`, `name`, `age`, `roles`, `status`, `metadata`. At least one.
+   * The fields that change: `email`, `name`, `age`, `roles`, `status`, `metadata`. At least one. Those without a value
+   * are cleared; `roles` and `metadata` are replaced as a whole.
    *
    * @generated from field: google.protobuf.FieldMask update_mask = 2;
    */
@@ -407,7 +408,7 @@ export declare const DeleteUserResponseSchema: GenMessage<DeleteUserResponse>;
  */
 export declare type CreateTokenRequest = Message<"users.v1.CreateTokenRequest"> & {
   /**
-   * What the token is for; up to 100 characters.
+   * What the token is for; 1 to 100 characters.
    *
    * @generated from field: string name = 1;
    */
@@ -594,7 +595,7 @@ export declare const UserRoleSchema: GenEnum<UserRole>;
  * A browser is known by its session, any other client by a token in the metadata entry `authorization`
  * ("Bearer <token>"); no method can tell which it was. A caller who is not known gets UNAUTHENTICATED, one who may not do
  * this PERMISSION_DENIED. Fields that break a rule end the call with INVALID_ARGUMENT and a `google.rpc.BadRequest`
- * among the status details, with one violation for each.
+ * among the status details, with one violation for each; `field` is the path in the request, such as `user.email`.
  *
  * @generated from service users.v1.UserService
  */
@@ -610,7 +611,8 @@ export declare const UserService: GenService<{
     output: typeof GetCurrentUserResponseSchema;
   },
   /**
-   * GetUser gives one account: the caller's own, or any for staff. NOT_FOUND if there is none.
+   * GetUser gives one account: the caller's own, or any for staff. NOT_FOUND if there is none; anybody else gets
+   * PERMISSION_DENIED whether there is one or not.
    *
    * @generated from rpc users.v1.UserService.GetUser
    */
@@ -642,7 +644,9 @@ export declare const UserService: GenService<{
   },
   /**
    * UpdateUser changes the fields that the mask names. For staff; everybody may change `name`, `age` and `metadata` of
-   * their own account.
+   * their own account. PERMISSION_DENIED for an administrator's account, unless the caller is one. FAILED_PRECONDITION
+   * for staff who would suspend themselves or give up being staff. ALREADY_EXISTS if the new e-mail address has an
+   * account.
    *
    * @generated from rpc users.v1.UserService.UpdateUser
    */
@@ -652,8 +656,8 @@ export declare const UserService: GenService<{
     output: typeof UpdateUserResponseSchema;
   },
   /**
-   * DeleteUser removes an account. For staff. FAILED_PRECONDITION for the caller's own account, and for one with orders:
-   * suspend that instead.
+   * DeleteUser removes an account and its tokens. For staff, but administrators only by one. FAILED_PRECONDITION for the
+   * caller's own account, and for one with orders: suspend that instead.
    *
    * @generated from rpc users.v1.UserService.DeleteUser
    */
@@ -663,7 +667,8 @@ export declare const UserService: GenService<{
     output: typeof DeleteUserResponseSchema;
   },
   /**
-   * CreateToken makes a token of the caller. Its secret is in this answer and nowhere else.
+   * CreateToken makes a token of the caller. Its secret is in this answer and nowhere else. RESOURCE_EXHAUSTED for more
+   * than 100.
    *
    * @generated from rpc users.v1.UserService.CreateToken
    */

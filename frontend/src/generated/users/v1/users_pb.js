@@ -190,7 +190,7 @@ const UserRole = /*@__PURE__*/
  * A browser is known by its session, any other client by a token in the metadata entry `authorization`
  * ("Bearer <token>"); no method can tell which it was. A caller who is not known gets UNAUTHENTICATED, one who may not do
  * this PERMISSION_DENIED. Fields that break a rule end the call with INVALID_ARGUMENT and a `google.rpc.BadRequest`
- * among the status details, with one violation for each.
+ * among the status details, with one violation for each; `field` is the path in the request, such as `user.email`.
  *
  * @generated from service users.v1.UserService
  */
