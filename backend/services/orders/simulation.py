@@ -34,7 +34,7 @@ class Simulation:
         """Makes one change, and gives it in words."""
         for product in Product.objects.filter(is_active=True, stock__lt=LOW_STOCK):
             logic.restock(product.pk, RESTOCK)
-        moving = list(Order.objects.exclude(status__in=[status for status, next_ in logic.STEPS.items() if not next_]))
+        moving = list(Order.objects.exclude(status__in=(OrderStatus.DELIVERED, OrderStatus.CANCELLED)))
         if self._chance.random() * OPEN_ORDERS * 2 > len(moving):
             return self._place()
         return self._move(self._chance.choice(moving))
@@ -51,11 +51,13 @@ class Simulation:
         return f"{order} placed by {customer}"
 
     def _move(self, order: Order) -> str:
-        steps = logic.STEPS[OrderStatus(order.status)]
-        ahead = [status for status in steps if status is not OrderStatus.CANCELLED]
-        is_cancelled = OrderStatus.CANCELLED in steps and self._chance.random() < CANCELLED_SHARE
+        status = OrderStatus(order.status)
+        may_cancel = OrderStatus.CANCELLED in logic.STEPS[status]
+        step = logic.next_status(status)
+        if step is None or (may_cancel and self._chance.random() < CANCELLED_SHARE):
+            step = OrderStatus.CANCELLED
         try:
-            moved = logic.move_order(order.pk, OrderStatus.CANCELLED if is_cancelled else self._chance.choice(ahead))
+            moved = logic.move_order(order.pk, step)
         except logic.IllegalStepError:
             return "somebody else was faster"
         return f"{moved} is {moved.status}"
