@@ -8,9 +8,12 @@ from __future__ import annotations
 import time
 from typing import NamedTuple
 
+from grpc_bridge import call_log
 from grpc_bridge.call import Call
+from grpc_bridge.call_log import LoggedCall
 from grpc_bridge.conf import BridgeSettings
 from grpc_bridge.context import AsyncContext, CallSource, SyncContext
+from grpc_bridge.interceptors import intercepted
 from grpc_bridge.protocol.compression import request_encoding
 from grpc_bridge.protocol.negotiation import HttpAnswer, answer_wire, classify
 from grpc_bridge.protocol.status import StatusCode, StatusError
@@ -37,7 +40,7 @@ class Admission:
     """Decides about requests, by what is registered and set."""
 
     def __init__(self, registry: Registry, settings: BridgeSettings) -> None:
-        self._registry = registry
+        self._registry = intercepted(registry, settings.interceptors)
         self._settings = settings
 
     def decide(self, head: RequestHead, source: CallSource) -> Call | HttpAnswer | None:
@@ -49,6 +52,8 @@ class Admission:
         try:
             return self._admit(method or self._registry.find_generic(head.path), wire, head, source)
         except StatusError as error:
+            if call_log.is_on(self._settings):
+                call_log.log_refused(head.path, source, error)
             return _refused(wire, head.accept, error)
 
     def _admit(self, method: Method | None, wire: BinaryWire, head: RequestHead, source: CallSource) -> Call:
@@ -57,7 +62,8 @@ class Admission:
         encoding = None if head.encoding is None else request_encoding(head.encoding)
         deadline = None if head.timeout is None else time.monotonic() + decode_timeout(head.timeout)
         context = (AsyncContext if method.is_async else SyncContext)(head.path, source, deadline, head.accept_encoding)
-        return Call(method, wire, answer_wire(wire, head.accept), context, self._settings, encoding)
+        kind = LoggedCall if call_log.is_on(self._settings) else Call
+        return kind(method, wire, answer_wire(wire, head.accept), context, self._settings, encoding)
 
 
 def _refused(request_wire: BinaryWire, accept: str | None, error: StatusError) -> HttpAnswer:

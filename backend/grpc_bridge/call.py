@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
+from typing import Any
 
 from grpc_bridge.conf import BridgeSettings
 from grpc_bridge.context import CallContext
@@ -12,6 +14,8 @@ from grpc_bridge.protocol.negotiation import HttpAnswer
 from grpc_bridge.protocol.status import StatusCode, StatusError
 from grpc_bridge.protocol.wire import BinaryWire, RequestReader
 from grpc_bridge.registry import Method
+
+logger = logging.getLogger("grpc_bridge")
 
 STREAM_HEADERS = (
     ("cache-control", "no-cache, no-transform"),  # no cache may keep it, no proxy may compress and so collect it
@@ -56,6 +60,28 @@ class Call:
         if len(messages) != 1:
             raise StatusError(StatusCode.UNIMPLEMENTED, f'"{self.method.path}" requires exactly one request message.')
         return messages[0]
+
+    def decode(self, message: bytes) -> Any:
+        """Gives the request that a message is. Raises `StatusError` INTERNAL for one that is none."""
+        try:
+            return self.method.deserialize(message)
+        except Exception:  # protobuf raises DecodeError, another codec may raise anything
+            raise StatusError(StatusCode.INTERNAL, "Exception deserializing request!") from None
+
+    def encode(self, response: Any) -> bytes:
+        """Gives the message that a response is. Raises `StatusError` for none, and for one that is too large."""
+        try:
+            message = self.method.serialize(response)
+        except Exception:  # as above; None, above all, is no message
+            logger.exception(
+                "%s gave a response that cannot be serialized (call %s)", self.method.path, self.context.call_id
+            )
+            raise StatusError(StatusCode.INTERNAL, "Failed to serialize response!") from None
+        limit = self.settings.max_send_message_bytes
+        if len(message) > limit:
+            text = f"Sent message larger than max ({len(message)} vs. {limit})"
+            raise StatusError(StatusCode.RESOURCE_EXHAUSTED, text)
+        return message
 
     def headers(self) -> list[tuple[str, str]]:
         """Gives the response headers but for the length, initial metadata included. They are final from now on."""
