@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from grpc_bridge.conf import BridgeSettings
@@ -26,10 +26,11 @@ STREAM_HEADERS = (
 class Call:
     """A call that has been admitted: its method exists and its headers are understood.
 
-    `request_encoding` is how messages of the request may be compressed.
+    `request_encoding` is how messages of the request may be compressed. `cors` is None where CORS is off, else it gives
+    the headers for it, by the keys of the metadata that is sent.
     """
 
-    __slots__ = ("context", "method", "request_encoding", "request_wire", "settings", "wire")
+    __slots__ = ("context", "cors", "method", "request_encoding", "request_wire", "settings", "wire")
 
     def __init__(
         self,
@@ -46,6 +47,7 @@ class Call:
         self.wire = wire
         self.context = context
         self.settings = settings
+        self.cors: Callable[[Iterable[str]], Iterable[tuple[str, str]]] | None = None
 
     def reader(self) -> RequestReader:
         """Gives a reader for the request's body."""
@@ -89,6 +91,8 @@ class Call:
         headers = [("content-type", self.wire.content_type), *context.initial_pairs]
         if context.response_encoding is not None:
             headers.append(("grpc-encoding", context.response_encoding.name))
+        if self.cors is not None:
+            headers.extend(self.cors([name for name, _ in headers[1:]]))
         if self.wire.needs_http_trailers:
             headers.append(ACCEPT_ENCODING)
         elif self.method.response_streaming:
