@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import islice
 
 from grpc_bridge.conf import BridgeSettings
 from grpc_bridge.context import CallContext
@@ -47,15 +48,17 @@ class Call:
         """Gives a reader for the request's body."""
         return self.request_wire.reader(self.settings.max_receive_message_bytes, self.request_encoding)
 
-    def read_body(self, body: bytes) -> list[bytes]:
-        """Gives the messages of a body that is there as a whole. Raises `StatusError` for bad input."""
+    def read_body(self, body: bytes) -> Iterable[bytes]:
+        """Gives the messages of a body that is there as a whole. Iterating raises `StatusError` for bad input."""
         return self.request_wire.read_body(body, self.settings.max_receive_message_bytes, self.request_encoding)
 
-    def one_message(self, messages: list[bytes]) -> bytes:
+    def one_message(self, messages: Iterable[bytes]) -> bytes:
         """Gives the message of a request that has one. Raises `StatusError` UNIMPLEMENTED for any other number."""
-        if len(messages) != 1:
+        # Whoever sent two is told so, whatever follows: who reads piece by piece has not seen more, either.
+        first_two = messages if isinstance(messages, list) else list(islice(messages, 2))
+        if len(first_two) != 1:
             raise StatusError(StatusCode.UNIMPLEMENTED, f'"{self.method.path}" requires exactly one request message.')
-        return messages[0]
+        return first_two[0]
 
     def headers(self) -> list[tuple[str, str]]:
         """Gives the response headers but for the length, initial metadata included. They are final from now on."""

@@ -22,6 +22,7 @@ from grpc_bridge.channels import FrameQueue, MessageStream, iterate_from_thread
 from grpc_bridge.context import AsyncContext
 from grpc_bridge.executors import sync_threads
 from grpc_bridge.lifecycle import call_finished, call_started
+from grpc_bridge.protocol.frames import larger_than_max
 from grpc_bridge.protocol.status import StatusCode, StatusError
 from grpc_bridge.registry import Method
 
@@ -48,7 +49,7 @@ def _serialize(call: Call, response: Any) -> bytes:
         raise StatusError(StatusCode.INTERNAL, "Failed to serialize response!") from None
     limit = call.settings.max_send_message_bytes
     if len(message) > limit:
-        raise StatusError(StatusCode.RESOURCE_EXHAUSTED, f"Sent message larger than max ({len(message)} vs. {limit})")
+        raise larger_than_max("Sent", len(message), limit)
     return message
 
 
