@@ -14,7 +14,7 @@ from contextvars import copy_context
 from typing import TypeVar
 
 from grpc_bridge.channels import Outcome, outcome, settle
-from grpc_bridge.lifecycle import call_finished, call_started
+from grpc_bridge.lifecycle import call_finished, call_started, callers_thread
 
 T = TypeVar("T")
 
@@ -49,7 +49,8 @@ async def in_call_thread(run: Callable[[], T], max_workers: int) -> T:
 
     loop = asyncio.get_running_loop()
     settled: asyncio.Future[Outcome[T]] = loop.create_future()
-    job = sync_threads(max_workers).submit(settle, loop, settled, copy_context(), around)
+    threads = callers_thread.get() or sync_threads(max_workers)
+    job = threads.submit(settle, loop, settled, copy_context(), around)
     try:
         return outcome(await settled)
     except asyncio.CancelledError:

@@ -10,9 +10,11 @@ from typing import Any, NoReturn
 
 import grpc
 
+from grpc_bridge.lifecycle import callers_thread
 from grpc_bridge.protocol.metadata import Metadatum
 from grpc_bridge.testing.bridge import failures
 from grpc_bridge.testing.calls import CANCELLED, Answer, Outcome, request_failed
+from grpc_bridge.testing.threads import WaitingThread
 
 
 class RequestBody:
@@ -58,6 +60,8 @@ class Exchange:
         self._keep_cookie = keep_cookie
         self._context = copy_context()
         self._context.run(failures.set, answer.failures)
+        self._thread = WaitingThread()
+        self._context.run(callers_thread.set, self._thread)
         self._result: Iterable[bytes] = ()
         self._pieces: Iterator[bytes] | None = None
         self.answer = answer
@@ -97,6 +101,10 @@ class Exchange:
         close = getattr(self._result, "close", None)
         if close is not None:
             self._context.run(close)
+        self._context.run(self._thread.wait)
+
+    def __del__(self) -> None:
+        self._thread.leave()
 
 
 class ClientCall(grpc.Call):

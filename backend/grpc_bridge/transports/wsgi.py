@@ -6,14 +6,17 @@ does not reach the next call. Any other runs on an event loop beside it, where i
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import copy_context
 
 from grpc_bridge.admission import Admission, RequestHead, peer_address
 from grpc_bridge.call import Call
 from grpc_bridge.conf import BridgeSettings
+from grpc_bridge.context import SyncContext
 from grpc_bridge.dispatch import run_stream, run_unary
-from grpc_bridge.lifecycle import call_finished, call_started
+from grpc_bridge.lifecycle import call_finished, call_started, callers_thread
 from grpc_bridge.protocol.metadata import Metadatum, decode_metadata
 from grpc_bridge.protocol.negotiation import HttpAnswer
 from grpc_bridge.protocol.status import StatusError
@@ -90,7 +93,7 @@ class WsgiBridge:
 
 
 def _serve(call: Call, reply: Reply) -> Iterable[bytes]:
-    if call.method.is_async or call.context.deadline is not None:
+    if call.method.is_async or (call.context.deadline is not None and not _is_held_for_caller(call)):
         return serve_on_loop(call, reply)
     if call.method.response_streaming:
         return _stream(call, reply)
@@ -104,6 +107,21 @@ def _serve(call: Call, reply: Reply) -> Iterable[bytes]:
         call.context.finish()
         call_finished()
     return reply.whole(call.unary_answer(payload))
+
+
+def _is_held_for_caller(call: Call) -> bool:
+    """Whether a `def` handler runs in this thread although it has a deadline: where a caller in this process waits.
+
+    It cannot be left behind then, but what it sees of its deadline and what its caller gets is the same.
+    """
+    context = call.context
+    left = 0.0 if context.deadline is None else context.deadline - time.monotonic()
+    if left <= 0 or callers_thread.get() is None or not isinstance(context, SyncContext):
+        return False
+    timer = threading.Timer(left, context.expire)
+    timer.daemon = True
+    timer.start()
+    return context.add_callback(timer.cancel)
 
 
 def _request(call: Call, body: WsgiBody) -> bytes | Iterator[bytes]:
