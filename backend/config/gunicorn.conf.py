@@ -4,6 +4,9 @@ Environment read here, besides gunicorn's own WEB_CONCURRENCY (number of workers
     WEB_WORKER            "asgi" (default) serves config.asgi; "gthread" serves config.wsgi
     WEB_THREADS           threads of a gthread worker, of which each open stream holds one (default: 16)
     WEB_BIND, PORT        address and port (default: 127.0.0.1:8000)
+    WEB_H2C               "1" takes native gRPC (HTTP/2 without TLS) on the same port, from the peers that
+                          FORWARDED_ALLOW_IPS trusts: this machine, or the load balancer in front (default: off)
+    WEB_TLS_CERT, _KEY    files with a certificate and its key: HTTPS, with HTTP/2 for whoever asks (default: none)
     WEB_KEEPALIVE         seconds an idle connection stays open; more than the load balancer's own (default: 75)
     WEB_GRACEFUL_TIMEOUT  seconds that open requests may take to end after SIGTERM (default: 30)
     WEB_LOG_LEVEL         gunicorn's own log level (default: info)
@@ -44,6 +47,14 @@ def fast_parser_is_sound() -> bool:
 
 
 http_parser = "fast" if fast_parser_is_sound() else "python"
+
+# HTTP/2 carries native gRPC. Without TLS a client has to begin with it; gunicorn calls that prior knowledge, and "both"
+# is its name for a port that goes on to serve browsers by HTTP/1.1.
+certfile = os.environ.get("WEB_TLS_CERT")
+keyfile = os.environ.get("WEB_TLS_KEY")
+h2c = os.environ.get("WEB_H2C") == "1"
+http_protocols = "h2,h1" if h2c or certfile else "h1"
+http2_cleartext = "both" if h2c else "off"
 
 keepalive = int(os.environ.get("WEB_KEEPALIVE", "75"))
 graceful_timeout = int(os.environ.get("WEB_GRACEFUL_TIMEOUT", "30"))

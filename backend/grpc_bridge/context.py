@@ -16,10 +16,13 @@ from typing import Any, NoReturn, Protocol
 import grpc
 
 from grpc_bridge.errors import GRPC_CODES, GRPCIO_CODES, AbortError, status_of
+from grpc_bridge.protocol.compression import DEFLATE, GZIP, Encoding, is_accepted
 from grpc_bridge.protocol.metadata import Metadata, Metadatum, encode_metadata
 from grpc_bridge.protocol.status import StatusCode, StatusError
 
 logger = logging.getLogger("grpc_bridge")
+
+_ENCODINGS = {grpc.Compression.NoCompression: None, grpc.Compression.Deflate: DEFLATE, grpc.Compression.Gzip: GZIP}
 
 # Guards the callbacks of all calls. It is held for a list operation only, so one for the process will do.
 _callbacks_lock = threading.Lock()
@@ -50,14 +53,21 @@ class CallContext:
     _initial_sent = False
     _call_id = ""
     _callbacks: list[Callable[[], Any]] | None = None
+    _skips_compression = False
+
+    response_encoding: Encoding | None = None
+    """How messages of the answer are compressed."""
 
     on_terminate: Callable[[], Any] | None = None
     """Set by whoever runs the handler: called once, from any thread, when the call ends before its handler."""
 
-    def __init__(self, path: str, source: CallSource, deadline: float | None = None) -> None:
+    def __init__(
+        self, path: str, source: CallSource, deadline: float | None = None, accept_encoding: str | None = None
+    ) -> None:
         self.path = path
         self.deadline = deadline
         self._source = source
+        self._accept_encoding = accept_encoding
 
     # What a handler reads.
 
@@ -108,10 +118,18 @@ class CallContext:
         self._given_trailing = given
 
     def set_compression(self, compression: grpc.Compression) -> None:
-        """Accepted and without effect: messages travel uncompressed, which every caller can read."""
+        """Compresses the messages of the answer from now on, if the caller accepts it. To be set before the first one.
+
+        Raises `ValueError` when the response headers, which have to name the encoding, are sent.
+        """
+        if self._initial_sent:
+            raise ValueError("Compression can no longer be set: initial metadata was sent already")
+        encoding = _ENCODINGS[compression]
+        self.response_encoding = encoding if encoding and is_accepted(encoding, self._accept_encoding) else None
 
     def disable_next_message_compression(self) -> None:
-        """Accepted and without effect, as `set_compression`."""
+        """Leaves the next message of the answer as it is, for data that would not become smaller."""
+        self._skips_compression = True
 
     def _set_initial_metadata(self, initial_metadata: Metadata) -> None:
         self._initial_pairs = encode_metadata(initial_metadata)
@@ -147,7 +165,21 @@ class CallContext:
     @property
     def plain(self) -> bool:
         """Whether nothing was set: status OK, no message, no metadata. Then a prepared answer serves."""
-        return not (self._code or self._details or self._trailing_pairs or self._initial_pairs or self._early_end)
+        return not (
+            self._code
+            or self._details
+            or self._trailing_pairs
+            or self._initial_pairs
+            or self._early_end
+            or self.response_encoding
+        )
+
+    def next_message_encoding(self) -> Encoding | None:
+        """Gives how the message that is sent now is compressed, None for as it is."""
+        if self.response_encoding is None:
+            return None
+        skips, self._skips_compression = self._skips_compression, False
+        return None if skips else self.response_encoding
 
     def status(self) -> tuple[StatusCode, str]:
         """Gives the code and the message that the call ends with."""

@@ -68,7 +68,7 @@ def run_unary(call: Call, request: bytes | Iterator[bytes]) -> bytes | None:
 
 def run_stream(call: Call, request: bytes | Iterator[bytes]) -> Generator[bytes, None, None]:
     """Runs a `def` handler with a stream of responses and gives the frame of each. `request` is as in `run_unary`."""
-    method, context, frame = call.method, call.context, call.wire.message
+    method, context, frame = call.method, call.context, call.message
     try:
         argument = _deserialize(method, request) if isinstance(request, bytes) else _requests(call, request)
         for response in method.behavior(argument, context):
@@ -126,7 +126,7 @@ async def run_stream_async(call: Call, request: bytes | MessageStream, write: Wr
 
     `request` is as in `run_unary_async`.
     """
-    method, context, frame = call.method, call.context, call.wire.message
+    method, context, frame = call.method, call.context, call.message
 
     async def respond(response: Any) -> None:
         if context.aborted:  # and the exception was swallowed; for `def` handlers grpcio goes on all the same

@@ -24,6 +24,7 @@ def server_environment(port: int, **more: str) -> dict:
     """The environment of gunicorn on this machine. What the names mean stands in config/gunicorn.conf.py."""
     environment = local_environment()
     environment.setdefault("WEB_LOG_LEVEL", "warning")
+    environment.setdefault("WEB_H2C", "1")  # native gRPC too; only this machine can reach the port
     # Ctrl-C should not wait for streams that may never end. An asgi worker needs up to a second to see the signal.
     environment.update(WEB_BIND=f"127.0.0.1:{port}", WEB_OPEN_URL=f"http://127.0.0.1:{port}/", WEB_GRACEFUL_TIMEOUT="2")
     environment.update(more)

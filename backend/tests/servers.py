@@ -150,6 +150,7 @@ def _spawn(kind: str, listener: socket.socket, log: object, settings: str, datab
         "WEB_BIND": f"fd://{listener.fileno()}",
         "WEB_CONCURRENCY": "1",
         "WEB_GRACEFUL_TIMEOUT": str(GRACEFUL_SECONDS),
+        "WEB_H2C": "1",
         "WEB_THREADS": str(WSGI_THREADS),
         "WEB_WORKER": kind,
     }

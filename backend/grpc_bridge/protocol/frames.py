@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 
+from grpc_bridge.protocol.compression import Encoding
 from grpc_bridge.protocol.status import StatusCode, StatusError
 
 HEADER = struct.Struct(">BI")
@@ -22,12 +23,15 @@ def encode_frame(payload: bytes, flags: int = 0) -> bytes:
     return HEADER.pack(flags, len(payload)) + payload
 
 
-def split_frames(data: bytes | bytearray, max_message_bytes: int) -> tuple[list[bytes], int, int]:
-    """Gives the payloads of the whole message frames at the start of `data`, the number of bytes that they took, and
-    the number of bytes from there that the next frame needs before another call can find it whole.
+def split_frames(
+    data: bytes | bytearray, max_message_bytes: int, encoding: Encoding | None = None
+) -> tuple[list[bytes], int, int]:
+    """Gives the messages of the whole frames at the start of `data`, the number of bytes that they took, and the number
+    of bytes from there that the next frame needs before another call can find it whole.
 
-    A frame is refused on its header alone, before its payload is waited for. Raises `StatusError`: RESOURCE_EXHAUSTED
-    for a length above `max_message_bytes`, INTERNAL for flags that a request message cannot have.
+    `encoding` is how frames with the compressed flag are compressed. A frame is refused on its header alone, before its
+    payload is waited for. Raises `StatusError`: RESOURCE_EXHAUSTED for a message above `max_message_bytes`, INTERNAL
+    for flags that a request message cannot have and for what cannot be decompressed.
     """
     messages: list[bytes] = []
     start = 0
@@ -35,7 +39,7 @@ def split_frames(data: bytes | bytearray, max_message_bytes: int) -> tuple[list[
     source = data if isinstance(data, bytes) else memoryview(data)  # either way a slice is copied once
     while available - start >= HEADER_BYTES:
         flags, length = HEADER.unpack_from(data, start)
-        if flags:
+        if flags and (encoding is None or flags != FLAG_COMPRESSED):
             raise StatusError(StatusCode.INTERNAL, _refused_flags(flags))
         if length > max_message_bytes:
             raise StatusError(
@@ -45,7 +49,8 @@ def split_frames(data: bytes | bytearray, max_message_bytes: int) -> tuple[list[
         end = start + HEADER_BYTES + length
         if end > available:
             return messages, start, end - start
-        messages.append(bytes(source[start + HEADER_BYTES : end]))
+        payload = bytes(source[start + HEADER_BYTES : end])
+        messages.append(encoding.decompress(payload, max_message_bytes) if flags and encoding else payload)
         start = end
     return messages, start, HEADER_BYTES
 
@@ -67,8 +72,9 @@ class FrameReader:
     Holds at most one incomplete frame, hence at most `max_message_bytes` and a header beyond the chunk just given.
     """
 
-    def __init__(self, max_message_bytes: int) -> None:
+    def __init__(self, max_message_bytes: int, encoding: Encoding | None = None) -> None:
         self._max_message_bytes = max_message_bytes
+        self._encoding = encoding
         self._buffer = bytearray()
         self._needed = HEADER_BYTES
 
@@ -77,7 +83,7 @@ class FrameReader:
         self._buffer += data
         if len(self._buffer) < self._needed:
             return []
-        messages, taken, self._needed = split_frames(self._buffer, self._max_message_bytes)
+        messages, taken, self._needed = split_frames(self._buffer, self._max_message_bytes, self._encoding)
         del self._buffer[:taken]
         return messages
 

@@ -6,13 +6,16 @@ registered method; no transport decides any of this for itself.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import NamedTuple
 
-from grpc_bridge.protocol.status import StatusCode, StatusError
-from grpc_bridge.protocol.wire import BINARY, TEXT, BinaryWire
+from grpc_bridge.protocol.wire import BINARY, NATIVE, TEXT, BinaryWire
 
-# grpc/grpc doc/PROTOCOL-WEB.md names the first four; -base64 stands in its prose.
+# grpc/grpc doc/PROTOCOL-HTTP2.md, "Content-Type", for the first two; doc/PROTOCOL-WEB.md for the others, of which
+# -base64 stands in its prose.
 _WIRES: dict[str, BinaryWire] = {
+    "application/grpc": NATIVE,
+    "application/grpc+proto": NATIVE,
     "application/grpc-web": BINARY,
     "application/grpc-web+proto": BINARY,
     "application/grpc-web-text": TEXT,
@@ -20,42 +23,39 @@ _WIRES: dict[str, BinaryWire] = {
     "application/grpc-web-text-base64": TEXT,
 }
 
-ACCEPT_ENCODING = "identity"
-"""The message encodings that a request may use."""
 
-
-@dataclass(frozen=True)
-class Refusal:
-    """An HTTP answer to a request that names a registered method but cannot be an RPC."""
+class HttpAnswer(NamedTuple):
+    """A whole answer to a request for which no handler runs. `headers` are all but the length."""
 
     status: int
-    reason: str
-    headers: tuple[tuple[str, str], ...]
-
-    @property
-    def all_headers(self) -> tuple[tuple[str, str], ...]:
-        """The response headers but for the length."""
-        return (("content-type", "text/plain; charset=utf-8"), *self.headers)
-
-    @property
-    def body(self) -> bytes:
-        """The text of the answer, for the person who reads it in a terminal."""
-        return f"{self.status} {self.reason}\n".encode("ascii")
+    headers: Sequence[tuple[str, str]]
+    body: bytes
+    trailers: Sequence[tuple[str, str]] = ()
 
 
-METHOD_NOT_ALLOWED = Refusal(405, "Method Not Allowed", (("allow", "POST"),))
-UNSUPPORTED_MEDIA_TYPE = Refusal(415, "Unsupported Media Type", (("accept-post", ", ".join(_WIRES)),))
+def text_answer(status: int, text: str, *headers: tuple[str, str]) -> HttpAnswer:
+    """Gives an answer for the person who reads it in a terminal. `text` is one line of ASCII."""
+    return HttpAnswer(status, (("content-type", "text/plain; charset=utf-8"), *headers), f"{text}\n".encode("ascii"))
+
+
+METHOD_NOT_ALLOWED = text_answer(405, "405 Method Not Allowed", ("allow", "POST"))
+UNSUPPORTED_MEDIA_TYPE = text_answer(415, "415 Unsupported Media Type", ("accept-post", ", ".join(_WIRES)))
+NO_TRAILERS = text_answer(
+    505, "505 This server has no HTTP trailers here: use gRPC over HTTP/2 where it offers that, or gRPC-Web"
+)
 
 
 def wire_of(content_type: str | None) -> BinaryWire | None:
-    """Gives the wire of a content type, or None where it is not gRPC-Web. Case and parameters do not matter."""
+    """Gives the wire of a content type, or None where it is not gRPC. Case and parameters do not matter."""
     if content_type is None:
         return None
     wire = _WIRES.get(content_type)
     return wire if wire is not None else _WIRES.get(content_type.partition(";")[0].strip().lower())
 
 
-def classify(registered: bool, http_method: str, content_type: str | None) -> BinaryWire | Refusal | None:
+def classify(
+    registered: bool, http_method: str, content_type: str | None, has_http_trailers: bool
+) -> BinaryWire | HttpAnswer | None:
     """Says what a request is: the wire of its body, the refusal to answer with, or None for Django's.
 
     Only these content types make an RPC, never the path alone: a page on another site cannot send them without asking
@@ -65,24 +65,20 @@ def classify(registered: bool, http_method: str, content_type: str | None) -> Bi
     if wire is None and not registered:
         return None  # an ordinary request
     if http_method != "POST":
-        return METHOD_NOT_ALLOWED if registered else None
+        if not registered:
+            return None
+        return METHOD_NOT_ALLOWED if http_method != "HEAD" else METHOD_NOT_ALLOWED._replace(body=b"")
     if wire is None:
         return UNSUPPORTED_MEDIA_TYPE
+    if wire.needs_http_trailers and not has_http_trailers:
+        return NO_TRAILERS if registered else None
     return wire  # also for an unknown method: its caller expects a gRPC status, not a web page
 
 
 def answer_wire(request_wire: BinaryWire, accept: str | None) -> BinaryWire:
-    """Gives the wire of the answer: text if the caller lists it, else the wire of the request."""
+    """Gives the wire of the answer: text if a gRPC-Web caller lists it, else the wire of the request."""
+    if request_wire.needs_http_trailers:
+        return request_wire
     if accept is not None and "application/grpc-web-text" in accept.lower():
         return TEXT
     return request_wire
-
-
-def check_encoding(encoding: str | None) -> None:
-    """Raises `StatusError` UNIMPLEMENTED, with the encodings there are, for a `grpc-encoding` that cannot be read."""
-    if encoding is not None and encoding.strip().lower() not in ("", "identity"):
-        raise StatusError(
-            StatusCode.UNIMPLEMENTED,
-            f"Message encoding {encoding!r} is not supported",
-            headers=(("grpc-accept-encoding", ACCEPT_ENCODING),),
-        )

@@ -1,7 +1,8 @@
-"""The trailer frame, which ends every gRPC-Web answer. Rules: grpc/grpc doc/PROTOCOL-WEB.md, "HTTP/2 related behavior".
+"""Trailers, which end every answer: in native gRPC those of HTTP, in gRPC-Web a frame of the body.
 
-The status always travels here and never in the response headers: browsers hide headers that CORS does not expose, and
-clients that find a status in both places report it twice.
+Rules: grpc/grpc doc/PROTOCOL-HTTP2.md, "Responses"; doc/PROTOCOL-WEB.md, "HTTP/2 related behavior". The status always
+travels here and never in the response headers: browsers hide headers that CORS does not expose, and clients that find a
+status in both places report it twice.
 """
 
 from __future__ import annotations
@@ -15,12 +16,18 @@ from grpc_bridge.protocol.status import StatusCode, StatusError, decode_message,
 _DIGITS = re.compile("[0-9]{1,3}")  # int() would take "+5", "1_0" and the digits of other scripts as well
 
 
-def encode_trailers(code: int, message: str = "", metadata: Sequence[tuple[str, str]] = ()) -> bytes:
-    """Gives the trailer frame. `metadata` is what `encode_metadata` gave, so it cannot hold a line break."""
-    lines = [f"grpc-status: {int(code)}\r\n"]
+def trailer_pairs(code: int, message: str = "", metadata: Sequence[tuple[str, str]] = ()) -> list[tuple[str, str]]:
+    """Gives the trailers as pairs. `metadata` is what `encode_metadata` gave, so it cannot hold a line break."""
+    pairs = [("grpc-status", str(int(code)))]
     if message:
-        lines.append(f"grpc-message: {encode_message(message)}\r\n")
-    lines.extend(f"{key}: {value}\r\n" for key, value in metadata)
+        pairs.append(("grpc-message", encode_message(message)))
+    pairs.extend(metadata)
+    return pairs
+
+
+def encode_trailers(code: int, message: str = "", metadata: Sequence[tuple[str, str]] = ()) -> bytes:
+    """Gives the trailer frame of the trailers that `trailer_pairs` gives."""
+    lines = [f"{key}: {value}\r\n" for key, value in trailer_pairs(code, message, metadata)]
     return encode_frame("".join(lines).encode("ascii"), FLAG_TRAILERS)
 
 

@@ -1,16 +1,17 @@
-"""The two gRPC-Web modes as one object each: how a request body is read and what the bytes of an answer are.
+"""The wires as one object each: how a request body is read and what the bytes of an answer are.
 
-A transport picks a wire once per call and from then on does not know which mode it carries.
+A transport picks a wire once per call and from then on does not know which one it carries.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from grpc_bridge.protocol.compression import Encoding
 from grpc_bridge.protocol.frames import HEADER, FrameReader, encode_frame, split_frames, truncated
 from grpc_bridge.protocol.status import StatusCode
 from grpc_bridge.protocol.text import TextDecoder, encode_text
-from grpc_bridge.protocol.trailers import encode_trailers
+from grpc_bridge.protocol.trailers import encode_trailers, trailer_pairs
 
 _OK_TRAILERS = encode_trailers(StatusCode.OK)
 
@@ -18,8 +19,8 @@ _OK_TRAILERS = encode_trailers(StatusCode.OK)
 class RequestReader:
     """Takes the body of a binary request in chunks and gives its messages."""
 
-    def __init__(self, max_message_bytes: int) -> None:
-        self._frames = FrameReader(max_message_bytes)
+    def __init__(self, max_message_bytes: int, encoding: Encoding | None = None) -> None:
+        self._frames = FrameReader(max_message_bytes, encoding)
 
     def receive_data(self, data: bytes) -> list[bytes]:
         """Gives the messages that `data` completes. Raises `StatusError` for bytes that cannot be a request."""
@@ -38,8 +39,8 @@ class RequestReader:
 class TextRequestReader(RequestReader):
     """Takes the body of a text request in chunks and gives its messages."""
 
-    def __init__(self, max_message_bytes: int) -> None:
-        super().__init__(max_message_bytes)
+    def __init__(self, max_message_bytes: int, encoding: Encoding | None = None) -> None:
+        super().__init__(max_message_bytes, encoding)
         self._text = TextDecoder()
 
     def receive_data(self, data: bytes) -> list[bytes]:
@@ -62,24 +63,31 @@ class BinaryWire:
 
     content_type = "application/grpc-web+proto"
     reader: type[RequestReader] = RequestReader
+    needs_http_trailers = False
 
-    def read_body(self, body: bytes, max_message_bytes: int) -> list[bytes]:
+    def read_body(self, body: bytes, max_message_bytes: int, encoding: Encoding | None = None) -> list[bytes]:
         """Gives the messages of a body that is there as a whole. Raises `StatusError` as a reader does.
 
         The same as a reader given all at once, without its copies: this is the way of nearly every unary call.
         """
-        messages, taken, _ = split_frames(body, max_message_bytes)
+        messages, taken, _ = split_frames(body, max_message_bytes, encoding)
         if taken != len(body):
             raise truncated()
         return messages
 
-    def message(self, payload: bytes) -> bytes:
-        """Gives the bytes that carry one message of the answer."""
-        return encode_frame(payload)
+    def message(self, payload: bytes, flags: int = 0) -> bytes:
+        """Gives the bytes that carry one message of the answer. `flags` are those of its frame."""
+        return encode_frame(payload, flags)
 
     def trailers(self, code: int, message: str = "", metadata: Sequence[tuple[str, str]] = ()) -> bytes:
-        """Gives the bytes that end the answer. `metadata` are pairs from `encode_metadata`."""
+        """Gives the bytes that end the body. `metadata` are pairs from `encode_metadata`."""
         return encode_trailers(code, message, metadata)
+
+    def http_trailers(
+        self, code: int, message: str = "", metadata: Sequence[tuple[str, str]] = ()
+    ) -> Sequence[tuple[str, str]]:
+        """Gives what HTTP has to send after the body. `metadata` are pairs from `encode_metadata`."""
+        return ()
 
     def unary_ok(self, payload: bytes) -> bytes:
         """Gives the bytes of a whole answer of one message with status OK and no trailing metadata."""
@@ -95,22 +103,22 @@ class TextWire(BinaryWire):
     content_type = "application/grpc-web-text+proto"
     reader: type[RequestReader] = TextRequestReader
 
-    def read_body(self, body: bytes, max_message_bytes: int) -> list[bytes]:
+    def read_body(self, body: bytes, max_message_bytes: int, encoding: Encoding | None = None) -> list[bytes]:
         """Gives the messages of a body that is there as a whole. Raises `StatusError` as a reader does."""
         text = TextDecoder()
         binary = text.receive_data(body)
-        messages, taken, _ = split_frames(binary, max_message_bytes)
+        messages, taken, _ = split_frames(binary, max_message_bytes, encoding)
         text.end()  # not before the frames: a reader refuses a frame by its header without waiting for the end
         if taken != len(binary):
             raise truncated()
         return messages
 
-    def message(self, payload: bytes) -> bytes:
-        """Gives the bytes that carry one message of the answer."""
-        return encode_text(encode_frame(payload))
+    def message(self, payload: bytes, flags: int = 0) -> bytes:
+        """Gives the bytes that carry one message of the answer. `flags` are those of its frame."""
+        return encode_text(encode_frame(payload, flags))
 
     def trailers(self, code: int, message: str = "", metadata: Sequence[tuple[str, str]] = ()) -> bytes:
-        """Gives the bytes that end the answer. `metadata` are pairs from `encode_metadata`."""
+        """Gives the bytes that end the body. `metadata` are pairs from `encode_metadata`."""
         return encode_text(encode_trailers(code, message, metadata))
 
     def unary_ok(self, payload: bytes) -> bytes:
@@ -120,5 +128,32 @@ class TextWire(BinaryWire):
 
 _OK_TRAILERS_TEXT = encode_text(_OK_TRAILERS)
 
+
+class NativeWire(BinaryWire):
+    """`application/grpc`: frames as in binary mode, and the status in the trailers of HTTP/2.
+
+    There are always headers, a body and trailers. gRPC's short form, with the status in the only header block, is not
+    for servers in front of an ASGI or WSGI application: they end it by an empty data frame, which clients refuse.
+    """
+
+    content_type = "application/grpc"
+    needs_http_trailers = True
+
+    def trailers(self, code: int, message: str = "", metadata: Sequence[tuple[str, str]] = ()) -> bytes:
+        """Gives nothing: the body ends with its last message."""
+        return b""
+
+    def http_trailers(
+        self, code: int, message: str = "", metadata: Sequence[tuple[str, str]] = ()
+    ) -> Sequence[tuple[str, str]]:
+        """Gives what HTTP has to send after the body. `metadata` are pairs from `encode_metadata`."""
+        return trailer_pairs(code, message, metadata)
+
+    def unary_ok(self, payload: bytes) -> bytes:
+        """Gives the body of an answer of one message."""
+        return encode_frame(payload)
+
+
+NATIVE = NativeWire()
 BINARY = BinaryWire()
 TEXT = TextWire()

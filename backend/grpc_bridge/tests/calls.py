@@ -7,10 +7,12 @@ from typing import Any
 
 import grpc
 
-from grpc_bridge.call import Call, admit
+from grpc_bridge.admission import Admission, RequestHead
+from grpc_bridge.call import Call
 from grpc_bridge.conf import BridgeSettings
 from grpc_bridge.context import AsyncContext, SyncContext
 from grpc_bridge.protocol.metadata import Metadatum, decode_metadata
+from grpc_bridge.protocol.negotiation import HttpAnswer
 from grpc_bridge.protocol.wire import BINARY, BinaryWire
 from grpc_bridge.registry import Registry
 
@@ -52,19 +54,37 @@ def async_context(*, deadline: float | None = None, source: Source | None = None
     return AsyncContext(PATH, source or Source(), deadline)
 
 
-def admitted(
+def decided(
     handler: grpc.RpcMethodHandler[Any, Any],
     *,
+    http_method: str = "POST",
+    path: str = PATH,
     request_wire: BinaryWire = BINARY,
     settings: BridgeSettings | None = None,
     accept: str | None = None,
     timeout: str | None = None,
     encoding: str | None = None,
-) -> Call:
-    """Gives a call of a handler, admitted with these headers."""
+    accept_encoding: str | None = None,
+    has_http_trailers: bool = True,
+) -> Call | HttpAnswer | None:
+    """Gives what the bridge decides about a request where `PATH` is registered with a handler."""
     registry = Registry()
     registry.add_registered_method_handlers("test.v1.TestService", {"Method": handler})
-    return admit(
-        PATH, registry.find(PATH), request_wire, Source(), settings or BridgeSettings(),
-        accept=accept, timeout=timeout, encoding=encoding,
-    )  # fmt: skip
+    head = RequestHead(
+        http_method, path, request_wire.content_type, accept, timeout, encoding, accept_encoding, has_http_trailers
+    )
+    return Admission(registry, settings or BridgeSettings()).decide(head, Source())
+
+
+def admitted(handler: grpc.RpcMethodHandler[Any, Any], **head: Any) -> Call:
+    """Gives a call of a handler. `head` is as for `decided`."""
+    call = decided(handler, **head)
+    assert isinstance(call, Call), call
+    return call
+
+
+def refused(handler: grpc.RpcMethodHandler[Any, Any], **head: Any) -> HttpAnswer:
+    """Gives the answer to a request that makes no call. `head` is as for `decided`."""
+    answer = decided(handler, **head)
+    assert isinstance(answer, HttpAnswer), answer
+    return answer

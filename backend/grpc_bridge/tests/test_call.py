@@ -8,14 +8,15 @@ from typing import Any
 import grpc
 import pytest
 
-from grpc_bridge.call import Call, admit, refused_call
+from grpc_bridge.call import Call
 from grpc_bridge.conf import BridgeSettings
 from grpc_bridge.context import AsyncContext, SyncContext
+from grpc_bridge.protocol.compression import DEFLATE, GZIP, Encoding
 from grpc_bridge.protocol.frames import encode_frame
 from grpc_bridge.protocol.status import StatusCode, StatusError
 from grpc_bridge.protocol.trailers import encode_trailers
-from grpc_bridge.protocol.wire import BINARY, TEXT
-from grpc_bridge.tests.calls import PATH, Source, admitted
+from grpc_bridge.protocol.wire import BINARY, NATIVE, TEXT
+from grpc_bridge.tests.calls import PATH, admitted
 
 OK = encode_trailers(StatusCode.OK)
 
@@ -51,26 +52,6 @@ def test_without_a_timeout_there_is_no_deadline(call: Call) -> None:
     assert call.context.path == PATH
 
 
-@pytest.mark.parametrize(
-    ("headers", "code"),
-    [
-        ({"timeout": "soon"}, StatusCode.INTERNAL),
-        ({"timeout": ""}, StatusCode.INTERNAL),
-        ({"encoding": "gzip"}, StatusCode.UNIMPLEMENTED),
-    ],
-)
-def test_a_call_whose_headers_are_not_understood_is_refused(headers: dict[str, str], code: StatusCode) -> None:
-    with pytest.raises(StatusError) as caught:
-        admitted(grpc.unary_unary_rpc_method_handler(unary), **headers)
-    assert caught.value.code is code
-
-
-def test_a_method_that_there_is_not_is_refused() -> None:
-    with pytest.raises(StatusError) as caught:
-        admit(PATH, None, BINARY, Source(), BridgeSettings(), accept=None, timeout="soon", encoding="gzip")
-    assert (caught.value.code, caught.value.message) == (StatusCode.UNIMPLEMENTED, "Method not found!")
-
-
 @pytest.mark.parametrize("messages", [[], [b"a", b"b"], [b"", b"", b""]])
 def test_any_number_of_messages_but_one_is_refused(call: Call, messages: list[bytes]) -> None:
     with pytest.raises(StatusError) as caught:
@@ -95,7 +76,7 @@ def test_request_and_answer_may_be_on_different_wires() -> None:
     call = admitted(grpc.unary_unary_rpc_method_handler(unary), accept="application/grpc-web-text")
     assert (call.request_wire, call.wire) == (BINARY, TEXT)
     assert call.headers() == [("content-type", "application/grpc-web-text+proto")]
-    assert call.unary_body(b"a") == TEXT.unary_ok(b"a")
+    assert call.unary_answer(b"a").body == TEXT.unary_ok(b"a")
 
 
 def test_a_unary_answer_has_its_headers_only(call: Call) -> None:
@@ -110,8 +91,8 @@ def test_nobody_may_collect_a_stream() -> None:
 
 
 def test_a_message_and_nothing_else(call: Call) -> None:
-    assert call.unary_body(b"a") == encode_frame(b"a") + OK
-    assert call.unary_body(None) == OK
+    assert call.unary_answer(b"a").body == encode_frame(b"a") + OK
+    assert call.unary_answer(None).body == OK
 
 
 def test_a_message_and_a_status(call: Call) -> None:
@@ -119,28 +100,66 @@ def test_a_message_and_a_status(call: Call) -> None:
     call.context.set_details("why")
     call.context.set_trailing_metadata((("k", "v"),))
     trailers = encode_trailers(StatusCode.NOT_FOUND, "why", (("k", "v"),))
-    assert call.unary_body(b"a") == encode_frame(b"a") + trailers
-    assert call.unary_body(None) == trailers
+    assert call.unary_answer(b"a").body == encode_frame(b"a") + trailers
+    assert call.unary_answer(None).body == trailers
 
 
 def test_initial_metadata_does_not_change_the_body(call: Call) -> None:
     call.context.send_initial_metadata((("k", "v"),))  # type: ignore[attr-defined]
-    assert call.unary_body(b"a") == encode_frame(b"a") + OK
+    assert call.unary_answer(b"a").body == encode_frame(b"a") + OK
 
 
 def test_a_message_that_came_after_the_end_is_not_sent(call: Call) -> None:
     call.context.expire()
-    assert call.unary_body(b"late") == encode_trailers(StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded")
+    assert call.unary_answer(b"late").body == encode_trailers(StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded")
 
 
-def test_a_call_that_never_began_is_answered_on_its_wire() -> None:
-    error = StatusError(StatusCode.UNIMPLEMENTED, "no", (("grpc-accept-encoding", "identity"),))
-    headers, body = refused_call(BINARY, None, error)
-    assert list(headers) == [("content-type", "application/grpc-web+proto"), ("grpc-accept-encoding", "identity")]
-    assert body == encode_trailers(StatusCode.UNIMPLEMENTED, "no")
-    headers, body = refused_call(BINARY, "application/grpc-web-text", error)
-    assert dict(headers)["content-type"] == "application/grpc-web-text+proto"
-    assert body == TEXT.trailers(StatusCode.UNIMPLEMENTED, "no")
+def test_native_grpc_has_its_status_behind_the_body() -> None:
+    call = admitted(grpc.unary_unary_rpc_method_handler(unary), request_wire=NATIVE)
+    call.context.set_trailing_metadata((("k", "v"),))
+    answer = call.unary_answer(b"a")
+    assert answer.body == encode_frame(b"a")
+    assert answer.trailers == [("grpc-status", "0"), ("k", "v")]
+    assert answer.headers == [
+        ("content-type", "application/grpc"), ("grpc-accept-encoding", "identity,gzip,deflate")
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("compression", "encoding"), [(grpc.Compression.Gzip, GZIP), (grpc.Compression.Deflate, DEFLATE)]
+)
+def test_a_message_is_compressed_where_its_reader_can_read_it(
+    compression: grpc.Compression, encoding: Encoding
+) -> None:
+    call = admitted(grpc.unary_unary_rpc_method_handler(unary), accept_encoding=f"identity, {encoding.name.upper()}")
+    call.context.set_compression(compression)
+    answer = call.unary_answer(b"a" * 100)
+    assert ("grpc-encoding", encoding.name) in answer.headers
+    assert answer.body == encode_frame(encoding.compress(b"a" * 100), 1) + OK
+    assert len(answer.body) < 100
+
+
+@pytest.mark.parametrize("accept_encoding", [None, "", "identity", "gzipped", "x-gzip, deflate"])
+def test_no_message_is_compressed_otherwise(accept_encoding: str | None) -> None:
+    call = admitted(grpc.unary_unary_rpc_method_handler(unary), accept_encoding=accept_encoding)
+    call.context.set_compression(grpc.Compression.Gzip)
+    answer = call.unary_answer(b"a" * 100)
+    assert "grpc-encoding" not in dict(answer.headers)
+    assert answer.body == encode_frame(b"a" * 100) + OK
+
+
+def test_one_message_of_a_compressed_stream_may_stay_as_it_is() -> None:
+    call = admitted(grpc.unary_stream_rpc_method_handler(unary), accept_encoding="gzip")
+    call.context.set_compression(grpc.Compression.Gzip)
+    call.context.disable_next_message_compression()
+    assert call.message(b"a") == encode_frame(b"a")
+    assert call.message(b"a") == encode_frame(GZIP.compress(b"a"), 1)
+
+
+def test_a_compressed_request_is_read() -> None:
+    call = admitted(grpc.unary_unary_rpc_method_handler(unary), encoding="gzip")
+    body = encode_frame(GZIP.compress(b"a"), 1)
+    assert call.read_body(body) == call.reader().receive_data(body) == [b"a"]
 
 
 @pytest.mark.parametrize("details", [b"caf\xc3\xa9", 5, object(), ["a"]], ids=lambda details: type(details).__name__)

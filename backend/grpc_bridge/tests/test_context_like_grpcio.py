@@ -204,7 +204,7 @@ def async_behavior(step: Step) -> Callable[..., Any]:
 async def end_on_the_bridge(behavior: Callable[..., Any]) -> End:
     call = admitted(grpc.unary_unary_rpc_method_handler(behavior))
     payload = await run_unary_async(call, b"echo") if call.method.is_async else run_unary(call, b"echo")
-    assert call.unary_body(payload)
+    assert call.unary_answer(payload).body
     code, details = call.context.status()
     response = payload if code == 0 else None  # a client gives no response next to an error
     return End(response, GRPCIO_CODES[code], details, decode_metadata(call.context.trailing_pairs))

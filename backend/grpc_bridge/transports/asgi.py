@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
 from contextlib import nullcontext
 from typing import Any, Protocol
 
-from grpc_bridge.call import Call, admit, refused_call
+from grpc_bridge.admission import Admission, RequestHead, peer_address
+from grpc_bridge.call import Call
 from grpc_bridge.conf import BridgeSettings
 from grpc_bridge.dispatch import run_stream_async, run_unary_async
 from grpc_bridge.lifecycle import AsyncCallThread
 from grpc_bridge.protocol.metadata import Metadatum, decode_metadata
-from grpc_bridge.protocol.negotiation import Refusal, classify
+from grpc_bridge.protocol.negotiation import HttpAnswer
 from grpc_bridge.protocol.status import StatusError
 from grpc_bridge.registry import Registry
 from grpc_bridge.transports.asgi_request import Event, Receive, RequestBody
@@ -66,46 +67,45 @@ class AsgiRequest:
 
     def peer(self) -> str:
         """Gives the caller's address as grpcio writes it."""
-        host, port = self._scope.get("client") or ("unknown", 0)
-        return f"ipv6:[{host}]:{port}" if ":" in host else f"ipv4:{host}:{port}"
+        return peer_address(*(self._scope.get("client") or (None, None)))
+
+
+def _head(scope: Scope) -> RequestHead:
+    headers: dict[bytes, bytes] = dict(scope["headers"])
+    path: str = scope["path"]
+    if root_path := scope.get("root_path"):
+        path = path.removeprefix(root_path)
+    return RequestHead(
+        scope["method"],
+        path,
+        _text(headers.get(b"content-type")),
+        _text(headers.get(b"accept")),
+        _text(headers.get(b"grpc-timeout")),
+        _text(headers.get(b"grpc-encoding")),
+        _text(headers.get(b"grpc-accept-encoding")),
+        "http.response.trailers" in scope.get("extensions", ()),
+    )
 
 
 class AsgiBridge:
-    """Serves the methods of a registry over gRPC-Web in front of an ASGI application."""
+    """Serves the methods of a registry in front of an ASGI application."""
 
     def __init__(self, application: Application, registry: Registry, settings: BridgeSettings) -> None:
         self._application = application
-        self._registry = registry
-        self._settings = settings
+        self._admission = Admission(registry, settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request of an ASGI server, or one scope of another type."""
-        if scope["type"] != "http":
-            return await self._application(scope, receive, send)
-        path: str = scope["path"]
-        if root_path := scope.get("root_path"):
-            path = path.removeprefix(root_path)
-        method = self._registry.find(path)
-        headers: dict[bytes, bytes] = dict(scope["headers"])
-        decision = classify(method is not None, scope["method"], _text(headers.get(b"content-type")))
+        is_http = scope["type"] == "http"
+        decision = self._admission.decide(_head(scope), AsgiRequest(scope)) if is_http else None
         if decision is None:
-            return await self._application(scope, receive, send)
-        if isinstance(decision, Refusal):
-            await _answer(send, decision.status, decision.all_headers, decision.body)
-            return await _discard(receive)
-        accept = _text(headers.get(b"accept"))
-        timeout, encoding = _text(headers.get(b"grpc-timeout")), _text(headers.get(b"grpc-encoding"))
-        try:
-            call = admit(
-                path, method or self._registry.find_generic(path), decision, AsgiRequest(scope), self._settings,
-                accept=accept, timeout=timeout, encoding=encoding,
-            )  # fmt: skip
-        except StatusError as error:
-            await _answer(send, 200, *refused_call(decision, accept, error))
+            await self._application(scope, receive, send)
+        elif isinstance(decision, HttpAnswer):
+            await _answer(send, decision)
             await _discard(receive)
         else:
-            body = RequestBody(call, receive)
-            await serve_call(call, body, send)
+            body = RequestBody(decision, receive)
+            await serve_call(decision, body, send)
             if not body.ended:
                 await body.watch_ended()
                 await _discard(receive)
@@ -134,8 +134,7 @@ async def serve_call(call: Call, body: Body, send: Send) -> None:
     if response is not None:
         await response.end()
     else:
-        answer = call.unary_body(payload)
-        await _answer(send, 200, call.headers(), answer)
+        await _answer(send, call.unary_answer(payload))
 
 
 class _Response:
@@ -165,17 +164,33 @@ class _Response:
         if not self._started:
             await self._start()
         await self._send({"type": "http.response.body", "body": self._call.trailers(), "more_body": False})
+        if trailers := self._call.http_trailers():
+            await _send_trailers(self._send, trailers)
 
     async def _start(self) -> None:
         self._started = True
-        await self._send({"type": "http.response.start", "status": 200, "headers": _encoded(self._call.headers())})
+        start: Event = {"type": "http.response.start", "status": 200, "headers": _encoded(self._call.headers())}
+        if self._call.wire.needs_http_trailers:
+            start["trailers"] = True
+        await self._send(start)
 
 
-async def _answer(send: Send, status: int, headers: Iterable[tuple[str, str]], body: bytes) -> None:
+async def _answer(send: Send, answer: HttpAnswer) -> None:
     """Sends a whole answer at once."""
-    length = (b"content-length", str(len(body)).encode("ascii"))
-    await send({"type": "http.response.start", "status": status, "headers": [*_encoded(headers), length]})
-    await send({"type": "http.response.body", "body": body, "more_body": False})
+    headers = _encoded(answer.headers)
+    start: Event = {"type": "http.response.start", "status": answer.status, "headers": headers}
+    if answer.trailers:
+        start["trailers"] = True
+    else:
+        headers.append((b"content-length", str(len(answer.body)).encode("ascii")))
+    await send(start)
+    await send({"type": "http.response.body", "body": answer.body, "more_body": False})
+    if answer.trailers:
+        await _send_trailers(send, answer.trailers)
+
+
+async def _send_trailers(send: Send, trailers: Sequence[tuple[str, str]]) -> None:
+    await send({"type": "http.response.trailers", "headers": _encoded(trailers), "more_trailers": False})
 
 
 async def _discard(receive: Receive) -> None:

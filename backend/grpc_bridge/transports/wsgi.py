@@ -8,21 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import copy_context
-from typing import Any
 
-from grpc_bridge.call import Call, admit, refused_call
+from grpc_bridge.admission import Admission, RequestHead, peer_address
+from grpc_bridge.call import Call
 from grpc_bridge.conf import BridgeSettings
 from grpc_bridge.dispatch import run_stream, run_unary
 from grpc_bridge.lifecycle import call_finished, call_started
 from grpc_bridge.protocol.metadata import Metadatum, decode_metadata
-from grpc_bridge.protocol.negotiation import Refusal, classify
+from grpc_bridge.protocol.negotiation import HttpAnswer
 from grpc_bridge.protocol.status import StatusError
 from grpc_bridge.registry import Registry
 from grpc_bridge.transports.wsgi_body import WsgiBody
 from grpc_bridge.transports.wsgi_on_loop import serve_on_loop
+from grpc_bridge.transports.wsgi_reply import Environ, Reply, StartResponse, trailers_sender
 
-Environ = dict[str, Any]
-StartResponse = Callable[..., Any]
 Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 
@@ -42,79 +41,80 @@ class WsgiRequest:
 
     def peer(self) -> str:
         """Gives the caller's address as grpcio writes it."""
-        host, port = self._environ.get("REMOTE_ADDR") or "unknown", self._environ.get("REMOTE_PORT") or 0
-        return f"ipv6:[{host}]:{port}" if ":" in host else f"ipv4:{host}:{port}"
+        return peer_address(self._environ.get("REMOTE_ADDR"), self._environ.get("REMOTE_PORT"))
+
+
+def _head(environ: Environ) -> RequestHead:
+    header = environ.get
+    return RequestHead(
+        environ["REQUEST_METHOD"],
+        header("PATH_INFO", ""),
+        header("CONTENT_TYPE"),
+        header("HTTP_ACCEPT"),
+        header("HTTP_GRPC_TIMEOUT"),
+        header("HTTP_GRPC_ENCODING"),
+        header("HTTP_GRPC_ACCEPT_ENCODING"),
+        trailers_sender(environ) is not None,
+    )
 
 
 class WsgiBridge:
-    """Serves the methods of a registry over gRPC-Web in front of a WSGI application."""
+    """Serves the methods of a registry in front of a WSGI application."""
 
     def __init__(self, application: Application, registry: Registry, settings: BridgeSettings) -> None:
         self._application = application
-        self._registry = registry
-        self._settings = settings
+        self._admission = Admission(registry, settings)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Serves one request of a WSGI server."""
-        path: str = environ.get("PATH_INFO", "")
-        method = self._registry.find(path)
-        decision = classify(method is not None, environ["REQUEST_METHOD"], environ.get("CONTENT_TYPE"))
+        decision = self._admission.decide(_head(environ), WsgiRequest(environ))
         if decision is None:
             return self._application(environ, start_response)
-        if isinstance(decision, Refusal):
-            status = f"{decision.status} {decision.reason}"
-            return _answer(start_response, status, decision.all_headers, decision.body, WsgiBody(environ))
-        accept = environ.get("HTTP_ACCEPT")
-        try:
-            call = admit(
-                path, method or self._registry.find_generic(path), decision, WsgiRequest(environ), self._settings,
-                accept=accept, timeout=environ.get("HTTP_GRPC_TIMEOUT"), encoding=environ.get("HTTP_GRPC_ENCODING"),
-            )  # fmt: skip
-        except StatusError as error:
-            return _answer(start_response, "200 OK", *refused_call(decision, accept, error), WsgiBody(environ))
-        return _serve(call, WsgiBody(environ), start_response)
+        reply = Reply(environ, start_response)
+        if isinstance(decision, HttpAnswer):
+            return reply.whole(decision)
+        return _serve(decision, reply)
 
 
-def _serve(call: Call, body: WsgiBody, start_response: StartResponse) -> Iterable[bytes]:
+def _serve(call: Call, reply: Reply) -> Iterable[bytes]:
     if call.method.is_async or call.context.deadline is not None:
-        return serve_on_loop(call, body, start_response)
+        return serve_on_loop(call, reply)
     if call.method.response_streaming:
-        return _stream(call, body, start_response)
+        return _stream(call, reply)
     payload = None
     call_started()
     try:
-        payload = copy_context().run(run_unary, call, _request(call, body))
+        payload = copy_context().run(run_unary, call, _request(call, reply.body))
     except StatusError as error:
         call.context.reject(error)
     finally:
         call.context.finish()
         call_finished()
-    answer = call.unary_body(payload)
-    return _answer(start_response, "200 OK", call.headers(), answer, body)
+    return reply.whole(call.unary_answer(payload))
 
 
 def _request(call: Call, body: WsgiBody) -> bytes | Iterator[bytes]:
     return body.messages(call) if call.method.request_streaming else body.only_message(call)
 
 
-def _stream(call: Call, body: WsgiBody, start_response: StartResponse) -> Iterator[bytes]:
+def _stream(call: Call, reply: Reply) -> Iterator[bytes]:
     """The answer of a streaming method, made while the server iterates. Closed early, it has lost its caller."""
     in_context = copy_context().run
     call_started()
     try:
         try:
-            frames: Iterator[bytes] = run_stream(call, _request(call, body))
+            frames: Iterator[bytes] = run_stream(call, _request(call, reply.body))
             frame = in_context(next, frames, None)
         except StatusError as error:
             call.context.reject(error)
             frames, frame = iter(()), None
-        start_response("200 OK", call.headers())  # not before the first message: until then a handler may set headers
+        reply.start(200, call.headers())  # not before the first message: until then a handler may set headers
         while frame is not None:
             yield frame
             frame = in_context(next, frames, None)
         call.context.finish()
         yield call.trailers()
-        body.discard()
+        reply.end(call.http_trailers())
     except GeneratorExit:
         call.context.disconnect()
         in_context(frames.close)  # type: ignore[attr-defined]
@@ -122,15 +122,3 @@ def _stream(call: Call, body: WsgiBody, start_response: StartResponse) -> Iterat
     finally:
         call.context.finish()
         call_finished()
-
-
-def _answer(
-    start_response: StartResponse, status: str, headers: Iterable[tuple[str, str]], answer: bytes, body: WsgiBody
-) -> Iterable[bytes]:
-    start_response(status, [*headers, ("content-length", str(len(answer)))])
-    return [answer] if body.ended else _and_then_discard(answer, body)
-
-
-def _and_then_discard(answer: bytes, body: WsgiBody) -> Iterator[bytes]:
-    yield answer
-    body.discard()

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import queue
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 from grpc_bridge.call import Call
 from grpc_bridge.executors import background_loop
@@ -17,28 +16,36 @@ from grpc_bridge.protocol.status import StatusError
 from grpc_bridge.transports.asgi import serve_call
 from grpc_bridge.transports.asgi_request import Event
 from grpc_bridge.transports.wsgi_body import WsgiBody
+from grpc_bridge.transports.wsgi_reply import Reply
 
 _READ = "read"
 
 
-def serve_on_loop(call: Call, body: WsgiBody, start_response: Callable[..., Any]) -> Iterator[bytes]:
+def serve_on_loop(call: Call, reply: Reply) -> Iterator[bytes]:
     """Gives the answer of a call that runs on the background loop. Closed early, it has lost its caller."""
     exchange = _Exchange(background_loop())
     exchange.start(call)
+    body = reply.body
     messages = body.messages(call) if call.method.request_streaming else _one(body, call)
+    trailers: list[tuple[str, str]] = []
     try:
         for event in exchange.events():
             if event["type"] == _READ:
                 exchange.read(messages)
             elif event["type"] == "http.response.start":
-                headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in event["headers"]]
-                start_response(f"{event['status']} OK", headers)
+                reply.start(event["status"], _decoded(event["headers"]))
+            elif event["type"] == "http.response.trailers":
+                trailers = _decoded(event["headers"])
             else:
                 yield event["body"]
                 exchange.taken()
-        body.discard()
+        reply.end(trailers)
     finally:
         exchange.disconnect()
+
+
+def _decoded(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[str, str]]:
+    return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]
 
 
 def _one(body: WsgiBody, call: Call) -> Iterator[bytes]:

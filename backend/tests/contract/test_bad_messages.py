@@ -132,13 +132,13 @@ def test_text_that_is_no_utf8(server: Server, control: Control, flavour: str) ->
     assert control.invocations(flavour, "Echo") == before
 
 
-@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "snappy", "GZIP", "identity,gzip", "x" * 1000])
+@pytest.mark.parametrize("encoding", ["br", "snappy", "gzip2", "identity,gzip", "x" * 1000])
 def test_an_encoding_that_there_is_not(server: Server, control: Control, flavour: str, encoding: str) -> None:
     before = control.invocations(flavour, "Echo")
     headers = [("content-type", BINARY), ("grpc-encoding", encoding)]
     with Connection(server) as connection:
         response = connection.request("POST", path(flavour, "Echo"), headers, HELLO)
-        assert (response.status, response.headers["grpc-accept-encoding"]) == (200, "identity")
+        assert (response.status, response.headers["grpc-accept-encoding"]) == (200, "identity,gzip,deflate")
         assert b"grpc-status: 12\r\n" in response.read()
     assert control.invocations(flavour, "Echo") == before
 

@@ -40,8 +40,7 @@ OTHER_TYPES = (
     "application/x-www-form-urlencoded",
     "multipart/form-data; boundary=x",
     "application/json",
-    "application/grpc",
-    "application/grpc+proto",
+    "application/grpc+json",
     "application/grpc-web+json",
     "application/grpc-web+thrift",
     "application/grpc-webbing",
@@ -111,6 +110,19 @@ def test_other_types_never_reach_a_handler(
         assert "application/grpc-web+proto" in response.headers["accept-post"]
         assert response.headers["content-type"].startswith("text/plain")
         assert response.read()
+    assert control.invocations(flavour, "Echo") == before
+
+
+@pytest.mark.parametrize("content_type", ["application/grpc", "application/grpc+proto"])
+def test_native_grpc_needs_trailers_which_http_1_has_not(
+    server: Server, control: Control, flavour: str, content_type: str
+) -> None:
+    before = control.invocations(flavour, "Echo")
+    with Connection(server) as connection:
+        response = connection.request("POST", path(flavour, "Echo"), [("content-type", content_type)], HELLO)
+        assert response.status == 505
+        assert b"trailers" in response.read()
+        assert connection.request("POST", "/other/", [("content-type", content_type)], HELLO).status == 404
     assert control.invocations(flavour, "Echo") == before
 
 

@@ -8,17 +8,18 @@ import pytest
 
 from grpc_bridge.protocol.negotiation import (
     METHOD_NOT_ALLOWED,
+    NO_TRAILERS,
     UNSUPPORTED_MEDIA_TYPE,
-    Refusal,
+    HttpAnswer,
     answer_wire,
-    check_encoding,
     classify,
     wire_of,
 )
-from grpc_bridge.protocol.status import StatusCode, StatusError
-from grpc_bridge.protocol.wire import BINARY, TEXT, BinaryWire
+from grpc_bridge.protocol.wire import BINARY, NATIVE, TEXT, BinaryWire
 
 WIRES = {
+    "application/grpc": NATIVE,
+    "application/grpc+proto": NATIVE,
     "application/grpc-web": BINARY,
     "application/grpc-web+proto": BINARY,
     "application/grpc-web-text": TEXT,
@@ -35,7 +36,7 @@ SPELLINGS = [
 # Among them all that a page on another site may send without a preflight.
 OTHERS = [
     None, "", " ", ";", "text/plain", "text/plain;charset=UTF-8", "application/x-www-form-urlencoded",
-    "multipart/form-data; boundary=x", "text/html", "application/json", "application/grpc", "application/grpc+proto",
+    "multipart/form-data; boundary=x", "text/html", "application/json", "application/grpc+json", "application/grpcx",
     "application/grpc-web+json", "application/grpc-web+thrift", "application/grpc-web-text+json",
     "application/grpc-webx", "application/grpc-web-textx", "application/grpc-web/", "x-application/grpc-web",
     "text/plain; application/grpc-web", "text/plain, application/grpc-web", "application/grpc-web, text/plain",
@@ -57,42 +58,52 @@ def test_nothing_else_has_a_wire(content_type: str | None) -> None:
 
 @pytest.mark.parametrize("registered", [True, False])
 @pytest.mark.parametrize(("content_type", "wire"), SPELLINGS)
-def test_a_posted_grpc_web_type_is_an_rpc(registered: bool, content_type: str, wire: BinaryWire) -> None:
-    assert classify(registered, "POST", content_type) is wire
+def test_a_posted_grpc_type_is_an_rpc(registered: bool, content_type: str, wire: BinaryWire) -> None:
+    assert classify(registered, "POST", content_type, True) is wire
+
+
+@pytest.mark.parametrize(("content_type", "wire"), WIRES.items())
+def test_only_native_grpc_needs_trailers(content_type: str, wire: BinaryWire) -> None:
+    assert classify(True, "POST", content_type, False) is (NO_TRAILERS if wire is NATIVE else wire)
+    assert classify(False, "POST", content_type, False) is (None if wire is NATIVE else wire)
 
 
 @pytest.mark.parametrize("content_type", OTHERS)
 @pytest.mark.parametrize("http_method", ["POST", *NOT_POST])
 def test_no_other_type_is_an_rpc(http_method: str, content_type: str | None) -> None:
-    assert classify(False, http_method, content_type) is None
-    assert classify(True, http_method, content_type) is (
-        UNSUPPORTED_MEDIA_TYPE if http_method == "POST" else METHOD_NOT_ALLOWED
-    )
+    assert classify(False, http_method, content_type, True) is None
+    answer = classify(True, http_method, content_type, True)
+    assert isinstance(answer, HttpAnswer)
+    assert answer.status == (415 if http_method == "POST" else 405)
 
 
 @pytest.mark.parametrize("content_type", WIRES)
 @pytest.mark.parametrize("http_method", NOT_POST)
 def test_no_other_http_method_is_an_rpc(http_method: str, content_type: str) -> None:
-    assert classify(True, http_method, content_type) is METHOD_NOT_ALLOWED
-    assert classify(False, http_method, content_type) is None
+    answer = classify(True, http_method, content_type, True)
+    assert isinstance(answer, HttpAnswer)
+    assert (answer.status, answer.body == b"") == (405, http_method == "HEAD")
+    assert classify(False, http_method, content_type, True) is None
 
 
 def test_405_says_what_is_allowed() -> None:
     assert METHOD_NOT_ALLOWED.status == 405
-    assert ("allow", "POST") in METHOD_NOT_ALLOWED.all_headers
+    assert ("allow", "POST") in METHOD_NOT_ALLOWED.headers
     assert METHOD_NOT_ALLOWED.body == b"405 Method Not Allowed\n"
 
 
 def test_415_says_what_is_taken() -> None:
     assert UNSUPPORTED_MEDIA_TYPE.status == 415
-    assert dict(UNSUPPORTED_MEDIA_TYPE.all_headers)["accept-post"].split(", ") == list(WIRES)
+    assert dict(UNSUPPORTED_MEDIA_TYPE.headers)["accept-post"].split(", ") == list(WIRES)
     assert UNSUPPORTED_MEDIA_TYPE.body == b"415 Unsupported Media Type\n"
 
 
-@pytest.mark.parametrize("refusal", [METHOD_NOT_ALLOWED, UNSUPPORTED_MEDIA_TYPE], ids=lambda refusal: refusal.status)
-def test_a_refusal_is_read_as_text(refusal: Refusal) -> None:
-    assert ("content-type", "text/plain; charset=utf-8") in refusal.all_headers
-    assert all(name == name.lower() for name, _ in refusal.all_headers)
+@pytest.mark.parametrize(
+    "refusal", [METHOD_NOT_ALLOWED, UNSUPPORTED_MEDIA_TYPE, NO_TRAILERS], ids=lambda refusal: refusal.status
+)
+def test_a_refusal_is_read_as_text(refusal: HttpAnswer) -> None:
+    assert ("content-type", "text/plain; charset=utf-8") in refusal.headers
+    assert all(name == name.lower() for name, _ in refusal.headers)
 
 
 @pytest.mark.parametrize("request_wire", [BINARY, TEXT])
@@ -113,15 +124,6 @@ def test_the_answer_is_text_where_accept_lists_it(
     assert answer_wire(request_wire, spell(accept.format(name))) is TEXT  # type: ignore[operator]
 
 
-@pytest.mark.parametrize("encoding", [None, "", " ", "identity", "Identity", " IDENTITY "])
-def test_no_encoding_and_identity_can_be_read(encoding: str | None) -> None:
-    check_encoding(encoding)
-
-
-@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "identity, gzip", "identity2", "\u00e4", "a\r\nb: c"])
-def test_other_encodings_are_refused_with_those_that_can(encoding: str) -> None:
-    with pytest.raises(StatusError) as caught:
-        check_encoding(encoding)
-    assert caught.value.code is StatusCode.UNIMPLEMENTED
-    assert caught.value.headers == (("grpc-accept-encoding", "identity"),)
-    assert repr(encoding) in caught.value.message
+@pytest.mark.parametrize("accept", [None, "*/*", "application/grpc-web-text"])
+def test_native_grpc_is_answered_as_such(accept: str | None) -> None:
+    assert answer_wire(NATIVE, accept) is NATIVE

@@ -8,14 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from grpc_bridge.protocol.compression import DEFLATE, GZIP, Encoding, is_accepted, request_encoding
 from grpc_bridge.protocol.frames import HEADER_BYTES
 from grpc_bridge.protocol.metadata import decode_metadata, encode_metadata
-from grpc_bridge.protocol.negotiation import answer_wire, check_encoding, classify, wire_of
+from grpc_bridge.protocol.negotiation import answer_wire, classify, wire_of
 from grpc_bridge.protocol.status import StatusCode, StatusError, decode_message, encode_message
 from grpc_bridge.protocol.text import TextDecoder, encode_text
 from grpc_bridge.protocol.timeout import LONGEST_SECONDS, decode_timeout
 from grpc_bridge.protocol.trailers import decode_trailers, encode_trailers
-from grpc_bridge.protocol.wire import BINARY, TEXT, BinaryWire, TextRequestReader
+from grpc_bridge.protocol.wire import BINARY, NATIVE, TEXT, BinaryWire, TextRequestReader
 from grpc_bridge.tests.protocol.bodies import LIMIT, Outcome, read_chunks, read_whole, single_bytes
 from grpc_bridge.tests.protocol.strategies import (
     any_text,
@@ -190,11 +191,32 @@ def test_any_trailers_are_read_or_refused(payload: bytes) -> None:
         assert decode_trailers(payload)[0] in StatusCode
 
 
-@given(st.booleans(), any_text, any_text)
-@pytest.mark.parametrize("wire", [BINARY, TEXT], ids=["binary", "text"])
-def test_any_headers_can_be_negotiated(wire: BinaryWire, registered: bool, one: str, other: str) -> None:
-    assert wire_of(one) in (BINARY, TEXT, None)
-    classify(registered, one, other)
-    assert answer_wire(wire, one) in (BINARY, TEXT)
+@given(st.booleans(), st.booleans(), any_text, any_text)
+@pytest.mark.parametrize("wire", [BINARY, TEXT, NATIVE], ids=["binary", "text", "native"])
+def test_any_headers_can_be_negotiated(
+    wire: BinaryWire, registered: bool, has_http_trailers: bool, one: str, other: str
+) -> None:
+    assert wire_of(one) in (BINARY, TEXT, NATIVE, None)
+    classify(registered, one, other, has_http_trailers)
+    assert answer_wire(wire, one) in (wire, TEXT)
+    is_accepted(GZIP, one)
     with suppress(StatusError):
-        check_encoding(one)
+        request_encoding(one)
+
+
+@pytest.mark.parametrize("encoding", [GZIP, DEFLATE], ids=lambda encoding: encoding.name)
+@given(st.binary(max_size=2000), st.integers(0, 2000))
+def test_what_is_compressed_is_read_again_within_the_limit(encoding: Encoding, message: bytes, limit: int) -> None:
+    payload = encoding.compress(message)
+    if len(message) <= limit:
+        assert encoding.decompress(payload, limit) == message
+    else:
+        with pytest.raises(StatusError, match="RESOURCE_EXHAUSTED"):
+            encoding.decompress(payload, limit)
+
+
+@pytest.mark.parametrize("encoding", [GZIP, DEFLATE], ids=lambda encoding: encoding.name)
+@given(st.binary(max_size=200))
+def test_what_is_not_compressed_is_refused(encoding: Encoding, payload: bytes) -> None:
+    with pytest.raises(StatusError, match="INTERNAL"):
+        encoding.decompress(payload, 1000)

@@ -1,0 +1,62 @@
+"""The response of the WSGI transport: status line, headers, and trailers where the server has them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from grpc_bridge.protocol.negotiation import HttpAnswer
+from grpc_bridge.transports.wsgi_body import WsgiBody
+
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+Pairs = Sequence[tuple[str, str]]
+
+_STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
+
+
+def trailers_sender(environ: Environ) -> Callable[[Pairs], Any] | None:
+    """Gives what a server offers for trailers, None where it offers nothing: gunicorn's name for it, then pyvoy's."""
+    return environ.get("gunicorn.http2.send_trailers") or environ.get("wsgi.ext.http.send_trailers")
+
+
+class Reply:
+    """One response, and the request body that has to be read to its end before the next request can come."""
+
+    __slots__ = ("_environ", "_start_response", "body")
+
+    def __init__(self, environ: Environ, start_response: StartResponse) -> None:
+        self.body = WsgiBody(environ)
+        self._environ = environ
+        self._start_response = start_response
+
+    def start(self, status: int, headers: Iterable[tuple[str, str]]) -> None:
+        """Gives the server the status and the headers."""
+        self._start_response(_STATUS_LINES[status], list(headers))
+
+    def end(self, trailers: Pairs) -> None:
+        """To be called when the last byte has been given to the server.
+
+        Trailers come with HTTP/2, where a caller may send on without harm, and have to go out at once.
+        """
+        if trailers:
+            sender = trailers_sender(self._environ)
+            assert sender is not None  # or the call had not been admitted
+            sender(list(trailers))
+        else:
+            self.body.discard()
+
+    def whole(self, answer: HttpAnswer) -> Iterable[bytes]:
+        """Gives the bytes of a whole answer."""
+        if answer.trailers:
+            self.start(answer.status, answer.headers)
+        else:
+            self.start(answer.status, [*answer.headers, ("content-length", str(len(answer.body)))])
+            if self.body.ended:
+                return [answer.body]
+        return self._and_then_end(answer)
+
+    def _and_then_end(self, answer: HttpAnswer) -> Iterator[bytes]:
+        yield answer.body
+        self.end(answer.trailers)
