@@ -22,15 +22,16 @@ from typing import BinaryIO
 
 from connectrpc.conformance.v1.server_compat_pb2 import ServerCompatRequest, ServerCompatResponse
 
-from tests.servers import ASGI, BACKEND_DIR, HOST, WSGI_THREADS
+from tests.servers import ASGI, BACKEND_DIR, HOST
+
+THREADS = 256
+"""Of a gthread worker. It gives a thread to each HTTP/2 connection, and the suite leaves one open for many a case."""
 
 START_SECONDS = 10.0
 """How long the server may take to answer its first request. The suite waits no longer."""
 
 STOP_SECONDS = 4.0
 """How long the server may take to end. After five seconds the suite kills this process, but none below it."""
-
-
 
 
 def main() -> None:
@@ -40,11 +41,11 @@ def main() -> None:
     request = ServerCompatRequest.FromString(_read_message())
     certificate: bytes = request.server_creds.cert if request.use_tls else b""
     with tempfile.TemporaryDirectory() as secrets:
-        options = _tls_options(certificate, request.server_creds.key, Path(secrets)) if certificate else []
+        tls = _tls_environment(certificate, request.server_creds.key, Path(secrets)) if certificate else {}
         log_file, _ = tempfile.mkstemp(prefix="server-", suffix=".log", dir=directory)
         with os.fdopen(log_file, "wb") as log, socket.create_server((HOST, 0), backlog=128) as listener:
             port = listener.getsockname()[1]
-            process = _start(worker, handlers, listener, request.message_receive_limit, options, log)
+            process = _start(worker, handlers, listener, request.message_receive_limit, tls, log)
         signal.signal(signal.SIGTERM, lambda *_: process.terminate())
         try:
             _wait_until_answering(port, certificate)
@@ -64,16 +65,16 @@ def _write_message(message: bytes) -> None:
     sys.stdout.buffer.flush()
 
 
-def _tls_options(certificate: bytes, key: bytes, directory: Path) -> list[str]:
+def _tls_environment(certificate: bytes, key: bytes, directory: Path) -> dict[str, str]:
     """The suite brings a certificate for the loopback address."""
     certificate_path, key_path = directory / "certificate.pem", directory / "key.pem"
     certificate_path.write_bytes(certificate)
     key_path.write_bytes(key)
-    return ["--certfile", str(certificate_path), "--keyfile", str(key_path)]
+    return {"WEB_TLS_CERT": str(certificate_path), "WEB_TLS_KEY": str(key_path)}
 
 
 def _start(
-    worker: str, handlers: str, listener: socket.socket, receive_limit: int, options: list[str], log: BinaryIO
+    worker: str, handlers: str, listener: socket.socket, receive_limit: int, tls: dict[str, str], log: BinaryIO
 ) -> subprocess.Popen[bytes]:
     """The configuration is the project's own; only the application is another."""
     application = "tests.conformance.application:" + ("asgi()" if worker == ASGI else "wsgi()")
@@ -84,11 +85,13 @@ def _start(
         "WEB_BIND": f"fd://{listener.fileno()}",
         "WEB_CONCURRENCY": "1",
         "WEB_GRACEFUL_TIMEOUT": "1",
-        "WEB_THREADS": str(WSGI_THREADS),
+        "WEB_H2C": "1",
+        "WEB_THREADS": str(THREADS),
         "WEB_WORKER": worker,
+        **tls,
     }
     return subprocess.Popen(
-        [sys.executable, "-m", "gunicorn", "-c", "config/gunicorn.conf.py", *options, application],
+        [sys.executable, "-m", "gunicorn", "-c", "config/gunicorn.conf.py", application],
         cwd=BACKEND_DIR,
         env=environment,
         stdin=subprocess.DEVNULL,

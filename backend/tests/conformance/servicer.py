@@ -1,7 +1,7 @@
 """The service that the suite calls, as an ordinary grpcio servicer, once with `def` and once with `async def`.
 
-What belongs here: what the suite's own `service.proto` asks of a server, and nothing about the bridge. `UnaryScript` and
-`StreamScript` know what is to be answered; the two servicers wait, send and abort.
+What belongs here: what the suite's own `service.proto` asks of a server, and nothing about the bridge. `UnaryScript`
+and `StreamScript` know what is to be answered; the two servicers wait, send and abort.
 """
 
 from __future__ import annotations
@@ -130,8 +130,8 @@ def _metadata(headers: Iterable[Any]) -> tuple[tuple[str, str | bytes], ...]:
     pairs: list[tuple[str, str | bytes]] = []
     for header in headers:
         key = header.name.lower()
-        for value in header.value:
-            pairs.append((key, base64.b64decode(value + "==") if key.endswith("-bin") else value))
+        is_binary = key.endswith("-bin")
+        pairs.extend((key, base64.b64decode(value + "==") if is_binary else value) for value in header.value)
     return tuple(pairs)
 
 
