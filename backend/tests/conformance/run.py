@@ -32,8 +32,8 @@ RUNS_AT_A_TIME = 2
 SERVERS_AT_A_TIME = 2
 """Of each run. More start no faster on a machine of two cores, and the suite waits ten seconds for one to start."""
 
-SUITE_SECONDS = 300.0
-"""How long one run may take. It takes a tenth of it."""
+SUITE_SECONDS = 600.0
+"""How long one pass may take. It takes half a minute, and several on a machine that has other things to do."""
 
 FAULTS = (*SIGNS_OF_FAULTS, "/grpc_bridge/")
 """What no log may hold. The last stands for a traceback through the bridge; gunicorn writes some of its own for clients
@@ -166,7 +166,8 @@ def _pass(run: Run, suite: Path, generated: Path, selection: tuple[str, ...]) ->
     except subprocess.TimeoutExpired:
         return "", f"The suite took longer than {SUITE_SECONDS:.0f} s."
     before, opening, closing = ran.stdout.rpartition(CLOSING_LINES)
-    return (opening + closing).strip(), before[:OUTPUT_CHARACTERS] if ran.returncode else ""
+    failure = f"The suite ended with {ran.returncode}.\n{before[:OUTPUT_CHARACTERS]}" if ran.returncode else ""
+    return (opening + closing).strip(), failure
 
 
 def _logged_faults(run: Run, failed: bool) -> list[str]:
@@ -182,7 +183,7 @@ def _logged_faults(run: Run, failed: bool) -> list[str]:
 
 def _report(outcome: Outcome) -> Outcome:
     title = f"{outcome.run} ({outcome.seconds:.0f} s)"
-    _print("\n".join(filter(None, (title, outcome.faults, outcome.summary, ""))))
+    _print("\n".join(filter(None, (title, outcome.faults, outcome.summary))) + "\n")
     return outcome
 
 
