@@ -116,7 +116,7 @@ async def run_unary_async(call: Call, request: bytes | MessageStream) -> bytes |
             _deserialize(method, request) if isinstance(request, bytes) else _async_requests(call, context, request)
         )
         response = await method.behavior(argument, context)
-        return None if context.aborted else _serialize(call, response)
+        return None if context.drops_message else _serialize(call, response)
     except Exception as error:
         context.fail(error)
         return None
