@@ -77,7 +77,7 @@ def decode_groups(data: bytes) -> bytes:
 
 
 def _groups_before_error(data: bytes) -> bytes:
-    """Decodes the groups before the first bad one. Looks for it by halves: a caller may send much for nothing."""
+    """Decodes the groups before the first bad one, looked for by halves: a caller may send much for nothing."""
     good, bad = 0, len(data) // GROUP
     decoded: list[bytes] = []
     while bad - good > 0:
