@@ -131,6 +131,7 @@ def _request(call: Call, body: WsgiBody) -> bytes | Iterator[bytes]:
 def _stream(call: Call, reply: Reply) -> Iterator[bytes]:
     """The answer of a streaming method, made while the server iterates. Closed early, it has lost its caller."""
     in_context = copy_context().run
+    call.context.on_initial_metadata = lambda: reply.start_stream(call, now=True)
     call_started()
     try:
         try:
@@ -139,7 +140,7 @@ def _stream(call: Call, reply: Reply) -> Iterator[bytes]:
         except StatusError as error:
             call.context.reject(error)
             frames, frame = iter(()), None
-        reply.start(200, call.headers())  # not before the first message: until then a handler may set headers
+        reply.start_stream(call)  # not before the first message: until then a handler may set headers
         while frame is not None:
             yield frame
             frame = in_context(next, frames, None)
@@ -151,5 +152,6 @@ def _stream(call: Call, reply: Reply) -> Iterator[bytes]:
         in_context(frames.close)  # type: ignore[attr-defined]
         raise
     finally:
+        call.context.on_initial_metadata = None  # or context and call would keep each other
         call.context.finish()
         call_finished()
