@@ -54,7 +54,9 @@ lint-frontend: tools
 	cd frontend && npm run --silent lint
 
 lint-protos: tools
-	cd protos && ../.venv/bin/buf lint && ../.venv/bin/buf format --diff --exit-code
+	image=$$(mktemp) && trap 'rm -f "$$image"' EXIT && .venv/bin/python protos/generate.py --image "$$image" && \
+		.venv/bin/buf lint "$$image#format=binpb" --config protos/buf.yaml
+	.venv/bin/buf format --diff --exit-code protos
 
 setup: ## Install, build and migrate everything, and run nothing
 	@$(PROJECT) setup

@@ -9,13 +9,15 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
+from typing import NoReturn
 
 import grpc
+from google.protobuf import any_pb2
+from google.rpc import error_details_pb2, status_pb2
+from grpc_status import rpc_status
 
 from generated.echo.v1 import echo_pb2, echo_pb2_grpc
 from services.echo import logic
-
-_STATUS_CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 
 class EchoServicer(echo_pb2_grpc.EchoServiceServicer):
@@ -31,8 +33,7 @@ class EchoServicer(echo_pb2_grpc.EchoServiceServicer):
             code = logic.check_abort_code(request.code)
         except logic.InvalidEchoError as error:
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
-        context.set_trailing_metadata((("echo-message-count", "0"),))
-        context.abort(_STATUS_CODES[code], request.message)
+        _abort(context, code, request.message, message_count=0)
 
     async def NoOp(
         self,
@@ -69,8 +70,7 @@ class EchoServicer(echo_pb2_grpc.EchoServiceServicer):
             if pause_seconds and over.wait(pause_seconds):
                 return
             yield echo_pb2.ServerStreamingEchoAbortResponse(message=request.message, sequence=sequence)
-        context.set_trailing_metadata((("echo-message-count", str(plan.message_count)),))
-        context.abort(_STATUS_CODES[code], request.message)
+        _abort(context, code, request.message, plan.message_count)
 
     def ClientStreamingEcho(
         self, request_iterator: Iterator[echo_pb2.ClientStreamingEchoRequest], context: grpc.ServicerContext
@@ -96,6 +96,18 @@ class EchoServicer(echo_pb2_grpc.EchoServiceServicer):
             context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, str(error))
         for sequence, text in enumerate(texts, start=1):
             yield echo_pb2.HalfDuplexEchoResponse(message=text, sequence=sequence)
+
+
+def _abort(context: grpc.ServicerContext, code: int, message: str, message_count: int) -> NoReturn:
+    details = any_pb2.Any()
+    details.Pack(
+        error_details_pb2.ErrorInfo(
+            reason="ABORT_ASKED_FOR", domain="echo.v1.EchoService", metadata={"message_count": str(message_count)}
+        )
+    )
+    status = rpc_status.to_status(status_pb2.Status(code=code, message=message, details=[details]))
+    context.set_trailing_metadata((*status.trailing_metadata, ("echo-message-count", str(message_count))))
+    context.abort(status.code, message)
 
 
 def _timedelta(

@@ -4,12 +4,27 @@ from __future__ import annotations
 
 import grpc
 import pytest
+from google.protobuf import any_pb2
 from google.protobuf.message import Message
+from google.rpc import error_details_pb2, status_pb2
 
 from generated.echo.v1 import echo_pb2 as pb
-from tests.contract.case import Answer, check
+from tests.contract.case import Answer, Metadata, check
 from tests.contract.grpc_web import GrpcWebTransport, Reply
 from tests.contract.http_client import Connection
+
+
+def trailing_metadata(code: int, message: str, message_count: int) -> Metadata:
+    """Gives what goes along with an abort."""
+    details = any_pb2.Any()
+    details.Pack(
+        error_details_pb2.ErrorInfo(
+            reason="ABORT_ASKED_FOR", domain="echo.v1.EchoService", metadata={"message_count": str(message_count)}
+        )
+    )
+    status = status_pb2.Status(code=code, message=message, details=[details])
+    return ("grpc-status-details-bin", status.SerializeToString()), ("echo-message-count", str(message_count))
+
 
 TEXTS = ("one", "", "drei ß")
 
@@ -23,7 +38,10 @@ EXCHANGES: dict[str, tuple[list[Message], type[Message], Answer]] = {
         [pb.EchoAbortRequest(message="as you wish", code=9)],
         pb.EchoAbortResponse,
         Answer(
-            (), grpc.StatusCode.FAILED_PRECONDITION, "as you wish", trailing_metadata=(("echo-message-count", "0"),)
+            (),
+            grpc.StatusCode.FAILED_PRECONDITION,
+            "as you wish",
+            trailing_metadata=trailing_metadata(9, "as you wish", 0),
         ),
     ),
     "NoOp": ([pb.NoOpRequest()], pb.NoOpResponse, Answer([pb.NoOpResponse()])),
@@ -39,7 +57,7 @@ EXCHANGES: dict[str, tuple[list[Message], type[Message], Answer]] = {
             [pb.ServerStreamingEchoAbortResponse(message="broken", sequence=number) for number in (1, 2)],
             grpc.StatusCode.DATA_LOSS,
             "broken",
-            trailing_metadata=(("echo-message-count", "2"),),
+            trailing_metadata=trailing_metadata(15, "broken", 2),
         ),
     ),
     "ClientStreamingEcho": (

@@ -5,7 +5,8 @@ All test hooks of the page are named here and nowhere else; the page's template 
 
 from __future__ import annotations
 
-from typing import Literal
+import json
+from typing import Any, Literal
 
 from playwright.sync_api import Locator, Page, expect
 
@@ -33,6 +34,7 @@ class Readout:
         self.status_code = page.get_by_test_id(f"{group}-status-code")
         self.status_message = page.get_by_test_id(f"{group}-status-message")
         self.hint = page.get_by_test_id(f"{group}-hint")
+        self.details = page.get_by_test_id(f"{group}-details")
         self.trailers = page.get_by_test_id(f"{group}-trailers")
         self.announcement = page.get_by_test_id(f"{group}-announcement")
         self.cancel = page.get_by_test_id(f"{group}-cancel")
@@ -57,8 +59,16 @@ class Readout:
 
     def trailing_metadata(self) -> list[tuple[str, str]]:
         """Gives the trailing metadata that is shown, as names and values."""
-        rows = self.trailers.locator("tr").all()
-        return [(row.locator("th").inner_text(), row.locator("td").inner_text()) for row in rows]
+        return _rows(self.trailers)
+
+    def status_details(self) -> list[tuple[str, Any]]:
+        """Gives the status details that are shown, as the names of their types and their contents."""
+        return [(name, json.loads(text)) for name, text in _rows(self.details)]
+
+
+def _rows(table: Locator) -> list[tuple[str, str]]:
+    rows = table.locator("tr").all()
+    return [(row.locator("th").inner_text(), row.locator("td").inner_text()) for row in rows]
 
 
 class StreamReadout(Readout):

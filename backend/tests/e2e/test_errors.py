@@ -26,6 +26,13 @@ WRONG_VALUES = [
     ("deadline", "0"),
 ]
 
+
+def error_info(message_count: int) -> dict[str, object]:
+    """Gives what the servicer says of its abort."""
+    metadata = {"message_count": str(message_count)}
+    return {"reason": "ABORT_ASKED_FOR", "domain": "echo.v1.EchoService", "metadata": metadata}
+
+
 BY_WIRE = pytest.mark.parametrize("wire", WIRES)
 
 
@@ -40,6 +47,7 @@ def test_an_aborted_call_shows_its_status(echo_page: EchoPage, wire: Wire) -> No
         expect(echo_page.unary.hint).not_to_be_empty()
         expect(echo_page.response).to_be_hidden()
         assert echo_page.unary.trailing_metadata() == [("echo-message-count", "0")]
+        assert echo_page.unary.status_details() == [("google.rpc.ErrorInfo", error_info(0))]
 
 
 def test_every_status_code_can_be_asked_for(echo_page: EchoPage) -> None:
@@ -59,6 +67,7 @@ def test_an_error_without_a_message_is_shown_and_forgotten_with_the_next_call(ec
     echo_page.unary.expect_status("done", 0, "OK", "")
     expect(echo_page.unary.hint).to_be_empty()
     assert echo_page.unary.trailing_metadata() == []
+    assert echo_page.unary.status_details() == []
 
 
 @BY_WIRE
@@ -71,6 +80,7 @@ def test_a_stream_that_fails_shows_its_messages_and_then_the_error(echo_page: Ec
     expect(stream.rows.locator("td:last-child")).to_have_text([ODD_MESSAGE] * 3)
     stream.expect_count(3)
     assert stream.trailing_metadata() == [("echo-message-count", "3")]
+    assert stream.status_details() == [("google.rpc.ErrorInfo", error_info(3))]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@
  * depends on the shape or the wording of the library's errors.
  */
 
+const { STATUS_DETAILS, errorDetails } = require("./error-details.js");
 const { CANCELLED, OK, UNKNOWN, codeName } = require("./status.js");
 
 /** @typedef {import("./status.js").Outcome} Outcome */
@@ -21,7 +22,15 @@ const { CANCELLED, OK, UNKNOWN, codeName } = require("./status.js");
  */
 
 /** These are the status or the HTTP answer, not the servicer's metadata; a status in the headers brings them along. */
-const NOT_TRAILERS = new Set(["grpc-status", "grpc-message", "content-type", "content-length", "date", "server"]);
+const NOT_TRAILERS = new Set([
+  "grpc-status",
+  "grpc-message",
+  STATUS_DETAILS,
+  "content-type",
+  "content-length",
+  "date",
+  "server",
+]);
 
 /** What grpc-web says when there was no HTTP answer, and when a unary answer ended without a message or a status. */
 const NO_WHOLE_ANSWER = /http status code: 0$|^Incomplete response$/;
@@ -46,6 +55,7 @@ function outcomeOf(status) {
     code: status.code,
     codeName: codeName(status.code),
     message,
+    details: errorDetails(status.metadata?.[STATUS_DETAILS]),
     trailers: trailersOf(status.metadata),
     origin: status.code !== OK && NO_WHOLE_ANSWER.test(message) ? "connection" : "server",
   };
@@ -59,7 +69,7 @@ function outcomeOf(status) {
  */
 function endedWithoutStatus() {
   const message = "The answer ended without a status";
-  return { code: UNKNOWN, codeName: codeName(UNKNOWN), message, trailers: [], origin: "connection" };
+  return { code: UNKNOWN, codeName: codeName(UNKNOWN), message, details: [], trailers: [], origin: "connection" };
 }
 
 /**
@@ -69,7 +79,7 @@ function endedWithoutStatus() {
  */
 function cancelledHere() {
   const message = "Cancelled by this page";
-  return { code: CANCELLED, codeName: codeName(CANCELLED), message, trailers: [], origin: "client" };
+  return { code: CANCELLED, codeName: codeName(CANCELLED), message, details: [], trailers: [], origin: "client" };
 }
 
 module.exports = { cancelledHere, endedWithoutStatus, outcomeOf };

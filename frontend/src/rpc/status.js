@@ -44,6 +44,7 @@ function codeName(code) {
  * @property {number} code Status code; 0 is OK.
  * @property {string} codeName
  * @property {string} message Status message; may be empty.
+ * @property {import("./error-details.js").ErrorDetail[]} details What the servicer says beyond that; may be empty.
  * @property {[name: string, value: string][]} trailers Trailing metadata, without the status itself.
  * @property {"server" | "client" | "connection"} origin Who decided: the server's status, this client (cancelled here),
  *   or nobody, because the answer did not arrive whole.

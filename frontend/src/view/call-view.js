@@ -27,6 +27,7 @@ class CallView {
     this.statusCode = part("status-code");
     this.statusMessage = part("status-message");
     this.hint = part("hint");
+    this.details = part("details");
     this.trailers = part("trailers");
     this.trailersTable = find(root, ".trailers", HTMLElement);
     this.noTrailers = find(root, ".no-trailers", HTMLElement);
@@ -57,6 +58,8 @@ class CallView {
     this.statusCode.replaceChildren(textElement("span", String(outcome.code)), ` ${outcome.codeName}`);
     this.statusMessage.textContent = outcome.message;
     this.hint.textContent = hintFor(outcome, messageCount);
+    this.details.replaceChildren(...outcome.details.map(detailRow));
+    find(this.outcome, ".details", HTMLElement).hidden = outcome.details.length === 0;
     this.trailers.replaceChildren(...outcome.trailers.map(trailerRow));
     this.trailersTable.hidden = outcome.trailers.length === 0;
     this.noTrailers.hidden = outcome.trailers.length > 0;
@@ -72,8 +75,21 @@ class CallView {
   }
 }
 
+/** @param {import("../rpc/error-details.js").ErrorDetail} detail */
+function detailRow({ typeName, json }) {
+  return tableRow(typeName, json || "of a type that this page does not know");
+}
+
 /** @param {[name: string, value: string]} trailer */
 function trailerRow([name, value]) {
+  return tableRow(name, value);
+}
+
+/**
+ * @param {string} name
+ * @param {string} value
+ */
+function tableRow(name, value) {
   const row = document.createElement("tr");
   const heading = textElement("th", name);
   heading.scope = "row";

@@ -46,7 +46,7 @@ describe("a unary call", () => {
     answer(echoed("hi"), trailerFrame("grpc-status: 0", "cost: 3"));
     assert.deepEqual(seen.events, [
       "hi",
-      { code: 0, codeName: "OK", message: "", trailers: [["cost", "3"]], origin: "server" },
+      { code: 0, codeName: "OK", message: "", details: [], trailers: [["cost", "3"]], origin: "server" },
     ]);
   });
 
@@ -57,7 +57,14 @@ describe("a unary call", () => {
     assert.deepEqual([sent.code, sent.message], [5, "gone"]);
     answer(trailerFrame("grpc-status: 5", "grpc-message: gone%3A caf%C3%A9", "retry: no"));
     assert.deepEqual(seen.events, [
-      { code: 5, codeName: "NOT_FOUND", message: "gone: café", trailers: [["retry", "no"]], origin: "server" },
+      {
+        code: 5,
+        codeName: "NOT_FOUND",
+        message: "gone: café",
+        details: [],
+        trailers: [["retry", "no"]],
+        origin: "server",
+      },
     ]);
   });
 
@@ -125,6 +132,7 @@ describe("a stream", () => {
       code: 8,
       codeName: "RESOURCE_EXHAUSTED",
       message: "full",
+      details: [],
       trailers: [["left", "0"]],
       origin: "server",
     });

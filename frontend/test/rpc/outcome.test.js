@@ -23,7 +23,7 @@ describe("status codes", () => {
 
 describe("outcomeOf", () => {
   it("takes errors and statuses alike, with or without metadata", () => {
-    const expected = { code: 13, codeName: "INTERNAL", message: "oh", trailers: [], origin: "server" };
+    const expected = { code: 13, codeName: "INTERNAL", message: "oh", details: [], trailers: [], origin: "server" };
     assert.deepEqual(outcomeOf({ code: 13, message: "oh" }), expected);
     assert.deepEqual(outcomeOf({ code: 13, details: "oh", metadata: {} }), expected);
   });

@@ -92,7 +92,8 @@ class EchoServiceServicer:
 
     def EchoAbort(self, request, context):
         """EchoAbort ends with the asked-for status. It never answers with a message. The trailing metadata has
-        `echo-message-count`, the number of messages that were sent: 0.
+        `echo-message-count`, the number of messages that were sent: 0; the status details have it as well, in a
+        `google.rpc.ErrorInfo`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -114,7 +115,7 @@ class EchoServiceServicer:
 
     def ServerStreamingEchoAbort(self, request, context):
         """ServerStreamingEchoAbort streams as many messages as asked for, then ends with the asked-for status. The trailing
-        metadata has `echo-message-count`, the number of messages that were sent.
+        metadata has `echo-message-count`, the number of messages that were sent, and the status details as above.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -39,7 +39,8 @@ class EchoServiceStub:
     """Echo answers one message with the same message."""
     EchoAbort: _grpc.UnaryUnaryMultiCallable[_echo_pb2.EchoAbortRequest, _echo_pb2.EchoAbortResponse]
     """EchoAbort ends with the asked-for status. It never answers with a message. The trailing metadata has
-    `echo-message-count`, the number of messages that were sent: 0.
+    `echo-message-count`, the number of messages that were sent: 0; the status details have it as well, in a
+    `google.rpc.ErrorInfo`.
     """
     NoOp: _grpc.UnaryUnaryMultiCallable[_echo_pb2.NoOpRequest, _echo_pb2.NoOpResponse]
     """NoOp takes nothing and gives nothing. It measures the cost of a call."""
@@ -47,7 +48,7 @@ class EchoServiceStub:
     """ServerStreamingEcho answers one message many times, with a pause before each message but the first."""
     ServerStreamingEchoAbort: _grpc.UnaryStreamMultiCallable[_echo_pb2.ServerStreamingEchoAbortRequest, _echo_pb2.ServerStreamingEchoAbortResponse]
     """ServerStreamingEchoAbort streams as many messages as asked for, then ends with the asked-for status. The trailing
-    metadata has `echo-message-count`, the number of messages that were sent.
+    metadata has `echo-message-count`, the number of messages that were sent, and the status details as above.
     """
     ClientStreamingEcho: _grpc.StreamUnaryMultiCallable[_echo_pb2.ClientStreamingEchoRequest, _echo_pb2.ClientStreamingEchoResponse]
     """ClientStreamingEcho counts the messages that the client sends."""
@@ -67,7 +68,8 @@ class EchoServiceAsyncStub(EchoServiceStub):
     """Echo answers one message with the same message."""
     EchoAbort: _aio.UnaryUnaryMultiCallable[_echo_pb2.EchoAbortRequest, _echo_pb2.EchoAbortResponse]  # type: ignore[assignment]
     """EchoAbort ends with the asked-for status. It never answers with a message. The trailing metadata has
-    `echo-message-count`, the number of messages that were sent: 0.
+    `echo-message-count`, the number of messages that were sent: 0; the status details have it as well, in a
+    `google.rpc.ErrorInfo`.
     """
     NoOp: _aio.UnaryUnaryMultiCallable[_echo_pb2.NoOpRequest, _echo_pb2.NoOpResponse]  # type: ignore[assignment]
     """NoOp takes nothing and gives nothing. It measures the cost of a call."""
@@ -75,7 +77,7 @@ class EchoServiceAsyncStub(EchoServiceStub):
     """ServerStreamingEcho answers one message many times, with a pause before each message but the first."""
     ServerStreamingEchoAbort: _aio.UnaryStreamMultiCallable[_echo_pb2.ServerStreamingEchoAbortRequest, _echo_pb2.ServerStreamingEchoAbortResponse]  # type: ignore[assignment]
     """ServerStreamingEchoAbort streams as many messages as asked for, then ends with the asked-for status. The trailing
-    metadata has `echo-message-count`, the number of messages that were sent.
+    metadata has `echo-message-count`, the number of messages that were sent, and the status details as above.
     """
     ClientStreamingEcho: _aio.StreamUnaryMultiCallable[_echo_pb2.ClientStreamingEchoRequest, _echo_pb2.ClientStreamingEchoResponse]  # type: ignore[assignment]
     """ClientStreamingEcho counts the messages that the client sends."""
@@ -104,7 +106,8 @@ class EchoServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_echo_pb2.EchoAbortResponse, _abc.Awaitable[_echo_pb2.EchoAbortResponse]]:
         """EchoAbort ends with the asked-for status. It never answers with a message. The trailing metadata has
-        `echo-message-count`, the number of messages that were sent: 0.
+        `echo-message-count`, the number of messages that were sent: 0; the status details have it as well, in a
+        `google.rpc.ErrorInfo`.
         """
 
     @_abc_1.abstractmethod
@@ -130,7 +133,7 @@ class EchoServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_echo_pb2.ServerStreamingEchoAbortResponse], _abc.AsyncIterator[_echo_pb2.ServerStreamingEchoAbortResponse]]:
         """ServerStreamingEchoAbort streams as many messages as asked for, then ends with the asked-for status. The trailing
-        metadata has `echo-message-count`, the number of messages that were sent.
+        metadata has `echo-message-count`, the number of messages that were sent, and the status details as above.
         """
 
     @_abc_1.abstractmethod

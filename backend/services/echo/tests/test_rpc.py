@@ -13,7 +13,9 @@ from typing import Any
 
 import grpc
 import pytest
+from google.protobuf import any_pb2
 from google.protobuf.duration_pb2 import Duration
+from google.rpc import error_details_pb2, status_pb2
 
 from generated.echo.v1 import echo_pb2, echo_pb2_grpc
 from services.echo import rpc
@@ -61,6 +63,18 @@ async def failure(call: grpc.aio.Call) -> tuple[grpc.StatusCode, str, list[tuple
     return await call.code(), await call.details(), [(key, value) for key, value in await call.trailing_metadata()]
 
 
+def trailing_metadata(code: grpc.StatusCode, message: str, message_count: int) -> list[tuple[str, str | bytes]]:
+    """Gives what goes along with an abort."""
+    details = any_pb2.Any()
+    details.Pack(
+        error_details_pb2.ErrorInfo(
+            reason="ABORT_ASKED_FOR", domain="echo.v1.EchoService", metadata={"message_count": str(message_count)}
+        )
+    )
+    status = status_pb2.Status(code=code.value[0], message=message, details=[details])
+    return [("grpc-status-details-bin", status.SerializeToString()), ("echo-message-count", str(message_count))]
+
+
 async def until_error(call: grpc.aio.UnaryStreamCall) -> AsyncIterator[Any]:
     """Gives the responses that come before the call fails."""
     try:
@@ -82,7 +96,7 @@ async def test_echo_abort(stub: Stub, code: grpc.StatusCode):
     call = stub.EchoAbort(echo_pb2.EchoAbortRequest(message="as you wish", code=code.value[0]))
     with pytest.raises(grpc.aio.AioRpcError):
         await call
-    assert await failure(call) == (code, "as you wish", [("echo-message-count", "0")])
+    assert await failure(call) == (code, "as you wish", trailing_metadata(code, "as you wish", 0))
 
 
 @pytest.mark.parametrize("code", [0, 17, -1])
@@ -152,7 +166,7 @@ async def test_a_stream_that_fails(stub: Stub, count: int):
     call = stub.ServerStreamingEchoAbort(request)
     responses = [(response.message, response.sequence) async for response in until_error(call)]
     assert responses == [("broken", sequence) for sequence in range(1, count + 1)]
-    assert await failure(call) == (Code.DATA_LOSS, "broken", [("echo-message-count", str(count))])
+    assert await failure(call) == (Code.DATA_LOSS, "broken", trailing_metadata(Code.DATA_LOSS, "broken", count))
 
 
 @pytest.mark.parametrize("count", [0, 1, 100])

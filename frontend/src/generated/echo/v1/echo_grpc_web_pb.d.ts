@@ -40,7 +40,8 @@ export declare class EchoServiceClient {
 
   /**
    * EchoAbort ends with the asked-for status. It never answers with a message. The trailing metadata has
-   * `echo-message-count`, the number of messages that were sent: 0.
+   * `echo-message-count`, the number of messages that were sent: 0; the status details have it as well, in a
+   * `google.rpc.ErrorInfo`.
    *
    * @generated from rpc echo.v1.EchoService.EchoAbort
    */
@@ -74,7 +75,7 @@ export declare class EchoServiceClient {
 
   /**
    * ServerStreamingEchoAbort streams as many messages as asked for, then ends with the asked-for status. The trailing
-   * metadata has `echo-message-count`, the number of messages that were sent.
+   * metadata has `echo-message-count`, the number of messages that were sent, and the status details as above.
    *
    * @generated from rpc echo.v1.EchoService.ServerStreamingEchoAbort
    */
@@ -123,7 +124,8 @@ export declare class EchoServicePromiseClient {
 
   /**
    * EchoAbort ends with the asked-for status. It never answers with a message. The trailing metadata has
-   * `echo-message-count`, the number of messages that were sent: 0.
+   * `echo-message-count`, the number of messages that were sent: 0; the status details have it as well, in a
+   * `google.rpc.ErrorInfo`.
    *
    * @generated from rpc echo.v1.EchoService.EchoAbort
    */
@@ -157,7 +159,7 @@ export declare class EchoServicePromiseClient {
 
   /**
    * ServerStreamingEchoAbort streams as many messages as asked for, then ends with the asked-for status. The trailing
-   * metadata has `echo-message-count`, the number of messages that were sent.
+   * metadata has `echo-message-count`, the number of messages that were sent, and the status details as above.
    *
    * @generated from rpc echo.v1.EchoService.ServerStreamingEchoAbort
    */

@@ -95,7 +95,8 @@ class EchoServiceClient {
 
   /**
    * EchoAbort ends with the asked-for status. It never answers with a message. The trailing metadata has
-   * `echo-message-count`, the number of messages that were sent: 0.
+   * `echo-message-count`, the number of messages that were sent: 0; the status details have it as well, in a
+   * `google.rpc.ErrorInfo`.
    *
    * @generated from rpc echo.v1.EchoService.EchoAbort
    */
@@ -125,7 +126,7 @@ class EchoServiceClient {
 
   /**
    * ServerStreamingEchoAbort streams as many messages as asked for, then ends with the asked-for status. The trailing
-   * metadata has `echo-message-count`, the number of messages that were sent.
+   * metadata has `echo-message-count`, the number of messages that were sent, and the status details as above.
    *
    * @generated from rpc echo.v1.EchoService.ServerStreamingEchoAbort
    */
@@ -165,7 +166,8 @@ class EchoServicePromiseClient {
 
   /**
    * EchoAbort ends with the asked-for status. It never answers with a message. The trailing metadata has
-   * `echo-message-count`, the number of messages that were sent: 0.
+   * `echo-message-count`, the number of messages that were sent: 0; the status details have it as well, in a
+   * `google.rpc.ErrorInfo`.
    *
    * @generated from rpc echo.v1.EchoService.EchoAbort
    */
@@ -195,7 +197,7 @@ class EchoServicePromiseClient {
 
   /**
    * ServerStreamingEchoAbort streams as many messages as asked for, then ends with the asked-for status. The trailing
-   * metadata has `echo-message-count`, the number of messages that were sent.
+   * metadata has `echo-message-count`, the number of messages that were sent, and the status details as above.
    *
    * @generated from rpc echo.v1.EchoService.ServerStreamingEchoAbort
    */

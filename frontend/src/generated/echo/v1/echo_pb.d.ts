@@ -411,7 +411,8 @@ export declare const EchoService: GenService<{
   },
   /**
    * EchoAbort ends with the asked-for status. It never answers with a message. The trailing metadata has
-   * `echo-message-count`, the number of messages that were sent: 0.
+   * `echo-message-count`, the number of messages that were sent: 0; the status details have it as well, in a
+   * `google.rpc.ErrorInfo`.
    *
    * @generated from rpc echo.v1.EchoService.EchoAbort
    */
@@ -442,7 +443,7 @@ export declare const EchoService: GenService<{
   },
   /**
    * ServerStreamingEchoAbort streams as many messages as asked for, then ends with the asked-for status. The trailing
-   * metadata has `echo-message-count`, the number of messages that were sent.
+   * metadata has `echo-message-count`, the number of messages that were sent, and the status details as above.
    *
    * @generated from rpc echo.v1.EchoService.ServerStreamingEchoAbort
    */
