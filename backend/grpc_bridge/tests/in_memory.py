@@ -21,6 +21,7 @@ from grpc_bridge.transports.wsgi import WsgiBridge
 ASGI = "asgi"
 WSGI = "wsgi"
 TRANSPORTS = (ASGI, WSGI)
+HOST = "testserver"
 CONTENT_TYPE = "application/grpc-web+proto"
 
 
@@ -79,6 +80,8 @@ def _wsgi_body(application: WsgiBridge, request: Request) -> bytes:
         "CONTENT_LENGTH": str(len(request.body)),
         "REMOTE_ADDR": "127.0.0.1",
         "REMOTE_PORT": "50000",
+        "HTTP_HOST": HOST,
+        "wsgi.url_scheme": "http",
         "wsgi.input": io.BytesIO(request.body),
     }
     chunks = application(environ, lambda *_: None)
@@ -106,6 +109,7 @@ async def asgi_body(application: AsgiBridge, request: Request) -> bytes:
         "path": request.path,
         "client": ("127.0.0.1", 50000),
         "headers": [
+            (b"host", HOST.encode()),
             (b"content-type", CONTENT_TYPE.encode()),
             *((name.encode(), value.encode()) for name, value in request.headers),
         ],
