@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.contract.control import Control, new_key
 from tests.contract.grpc_web import MODES, GrpcWebTransport, Mode
 from tests.contract.methods import FLAVOURS, path
-from tests.servers import Server
+from tests.servers import KINDS, Server, running_server
+
+SITE_SETTINGS = "tests.contract.site_settings"
 
 
 @pytest.fixture(params=MODES, ids=[mode.name for mode in MODES])
@@ -72,3 +75,13 @@ def runs_no_handler(control: Control, flavour: str) -> Iterator[None]:
     before = control.invocations(flavour, "Echo")
     yield
     assert control.invocations(flavour, "Echo") == before
+
+
+@pytest.fixture(scope="package", params=KINDS)
+def site_server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, migrated: Path
+) -> Iterator[Server]:
+    """Each server in turn, with the settings in `site_settings.py`."""
+    directory = tmp_path_factory.mktemp(f"site-{request.param}")
+    with running_server(request.param, directory, settings=SITE_SETTINGS, database=migrated) as server:
+        yield server

@@ -121,4 +121,8 @@ METHODS: dict[str, MethodType] = {
     "ContextVariable": _unary(StringValue),
     "ContextVariableInStream": _stream(StringValue),
     "ThreadName": _unary(Empty),
+    "LogIn": _unary(StringValue),
+    "WhoCalls": _unary(Empty),
+    "WhoCallsInStream": _stream(Empty),
+    "SessionValue": _unary(StringValue),
 }
