@@ -6,10 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
 
+import grpc
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import import_string
 
 from grpc_bridge.cors import ANY_ORIGIN, check_origin, check_origin_regex
+
+Interceptor = grpc.ServerInterceptor | grpc.aio.ServerInterceptor
+INTERCEPTOR_TYPES = (grpc.ServerInterceptor, grpc.aio.ServerInterceptor)
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,13 @@ class BridgeSettings:
     sync_threads: int = 32
     """How many `def` handlers run at a time under ASGI, and under WSGI of those that have a deadline. A stream from a
     `def` handler holds its thread as long as it is open."""
+
+    interceptors: tuple[Interceptor, ...] = ()
+    """What every call passes before its handler, in this order. Set as dotted paths to classes, instances or functions
+    that give one; loading the settings makes the instances."""
+
+    log_calls: bool = True
+    """Whether each call is written to the logger `grpc_bridge.calls`, at level INFO."""
 
     cors_allowed_origins: tuple[str, ...] = ()
     """Origins whose pages may call, such as `https://app.example.com`, or `*` for every page there is. Without any, and
@@ -72,6 +84,25 @@ def _boolean(key: str, value: object) -> bool:
     return value
 
 
+def _interceptors(key: str, value: object) -> tuple[Interceptor, ...]:
+    if not isinstance(value, list | tuple) or not all(isinstance(path, str) for path in value):
+        raise ImproperlyConfigured(f"GRPC_BRIDGE[{key!r}] must be a list of dotted paths, not {value!r}")
+    return tuple(_interceptor(key, path) for path in value)
+
+
+def _interceptor(key: str, path: str) -> Interceptor:
+    try:
+        found = import_string(path)
+        interceptor = found if isinstance(found, INTERCEPTOR_TYPES) else found()
+    except Exception as error:
+        raise ImproperlyConfigured(f"GRPC_BRIDGE[{key!r}] names {path!r}, which fails: {error!r}") from error
+    if not isinstance(interceptor, INTERCEPTOR_TYPES):
+        raise ImproperlyConfigured(
+            f"GRPC_BRIDGE[{key!r}] names {path!r}, which gives {interceptor!r}, no grpc.ServerInterceptor"
+        )
+    return interceptor
+
+
 def _texts(check: Callable[[str], None]) -> Callable[[str, object], tuple[str, ...]]:
     """Gives a reader of a list of strings, each of which passes `check`: it raises `ValueError` for a wrong one."""
 
@@ -92,4 +123,6 @@ _READERS: dict[str, Callable[[str, object], Any]] = {
     "CORS_ALLOWED_ORIGINS": _texts(check_origin),
     "CORS_ALLOWED_ORIGIN_REGEXES": _texts(check_origin_regex),
     "CORS_ALLOW_CREDENTIALS": _boolean,
+    "INTERCEPTORS": _interceptors,
+    "LOG_CALLS": _boolean,
 }
