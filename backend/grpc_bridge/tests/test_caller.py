@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import grpc
 import pytest
 from asgiref.sync import async_to_sync
 from django.contrib.auth import get_user_model
@@ -12,8 +13,10 @@ from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.backends.base import SessionBase
 from django.core.exceptions import SynchronousOnlyOperation
 from django.test import Client
+from google.protobuf.wrappers_pb2 import StringValue
 
 from grpc_bridge import aget_user, get_session, get_user, set_user
+from grpc_bridge.testing import Client as RpcClient
 from grpc_bridge.tests.calls import Source, async_context, sync_context
 
 ENGINES = ["db", "cache", "cached_db", "file", "signed_cookies"]
@@ -199,3 +202,63 @@ async def test_in_an_async_handler_django_says_what_to_use() -> None:
 async def test_a_user_who_has_been_found_can_be_had_anywhere() -> None:
     context = async_context()
     assert get_user(context) is await aget_user(context)
+
+
+def knows_token(context: Any) -> None:
+    """What an interceptor does that logs in by a bearer token."""
+    token = dict(context.invocation_metadata()).get("authorization", "").removeprefix("Bearer ")
+    if token:
+        set_user(context, get_user_model()(email=f"{token}@example.com"))
+
+
+class TokenInterceptor(grpc.ServerInterceptor):
+    """Knows callers by a bearer token."""
+
+    def intercept_service(self, continuation: Any, details: Any) -> Any:
+        handler = continuation(details)
+
+        def behavior(request: Any, context: Any) -> Any:
+            knows_token(context)
+            return handler.unary_unary(request, context)
+
+        return handler._replace(unary_unary=behavior)
+
+
+class AsyncTokenInterceptor(grpc.aio.ServerInterceptor):
+    """The same for `async def` handlers."""
+
+    async def intercept_service(self, continuation: Any, details: Any) -> Any:
+        handler = await continuation(details)
+
+        async def behavior(request: Any, context: Any) -> Any:
+            knows_token(Around(context))
+            return await handler.unary_unary(request, context)
+
+        return handler._replace(unary_unary=behavior)
+
+
+def say_who(request: StringValue, context: Any) -> StringValue:
+    return StringValue(value=get_user(context).get_username())
+
+
+async def asay_who(request: StringValue, context: Any) -> StringValue:
+    return StringValue(value=(await aget_user(context)).get_username())
+
+
+def register(server: Any) -> None:
+    codec = (StringValue.FromString, StringValue.SerializeToString)
+    behaviors = {"Def": say_who, "Async": asay_who}
+    handlers = {name: grpc.unary_unary_rpc_method_handler(each, *codec) for name, each in behaviors.items()}
+    server.add_registered_method_handlers("test.v1.Who", handlers)
+
+
+@pytest.mark.parametrize("interceptor", [TokenInterceptor, AsyncTokenInterceptor])
+@pytest.mark.parametrize("name", ["Def", "Async"])
+def test_what_an_interceptor_of_either_kind_knows_a_handler_of_either_kind_sees(
+    settings: Any, interceptor: type, name: str
+) -> None:
+    settings.GRPC_BRIDGE = {"INTERCEPTORS": [f"{__name__}.{interceptor.__name__}"]}
+    client = RpcClient(register=register)
+    call = client.unary_unary(f"/test.v1.Who/{name}", StringValue.SerializeToString, StringValue.FromString)
+    assert call(StringValue()).value == ""
+    assert call(StringValue(), metadata=(("authorization", "Bearer token"),)).value == "token@example.com"

@@ -117,6 +117,7 @@ METHODS: dict[str, MethodType] = {
     "CountUsersInStream": _stream(Empty, Int32Value),
     "TickWithDatabase": _stream(StringValue, Int32Value),
     "ConnectionIsOpen": _unary(Empty, BoolValue),
+    "ThreadConnection": _unary(BoolValue, ListValue),
     "ListenToSignals": _unary(BoolValue, Empty),
     "ContextVariable": _unary(StringValue),
     "ContextVariableInStream": _stream(StringValue),

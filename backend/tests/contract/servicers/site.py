@@ -16,6 +16,7 @@ from django.core.signals import request_finished, request_started
 from django.db import connection
 from django.http import HttpRequest
 from google.protobuf.empty_pb2 import Empty
+from google.protobuf.struct_pb2 import ListValue
 from google.protobuf.wrappers_pb2 import BoolValue, Int32Value, StringValue
 
 from grpc_bridge import aget_user, get_session, get_user
@@ -53,6 +54,16 @@ def _connection_is_open() -> BoolValue:
     is_open = connection.connection is not None
     _count_users()
     return BoolValue(value=is_open)
+
+
+def _thread_connection(expires: bool) -> ListValue:
+    """Gives the thread's name, and whether it had a connection. Has one then, which is too old if it `expires`."""
+    answer = ListValue()
+    answer.extend([threading.current_thread().name, connection.connection is not None])
+    _count_users()
+    if expires:
+        connection.close_at = 0
+    return answer
 
 
 def _swap_variable(value: str) -> StringValue:
@@ -95,6 +106,9 @@ class Sync:
 
     def ConnectionIsOpen(self, request: Empty, context: Any) -> BoolValue:
         return _connection_is_open()
+
+    def ThreadConnection(self, request: BoolValue, context: Any) -> ListValue:
+        return _thread_connection(request.value)
 
     def ListenToSignals(self, request: BoolValue, context: Any) -> Empty:
         return _listen(request.value)
@@ -147,6 +161,9 @@ class Async:
 
     async def ConnectionIsOpen(self, request: Empty, context: Any) -> BoolValue:
         return await sync_to_async(_connection_is_open)()
+
+    async def ThreadConnection(self, request: BoolValue, context: Any) -> ListValue:
+        return await sync_to_async(_thread_connection)(request.value)
 
     async def ListenToSignals(self, request: BoolValue, context: Any) -> Empty:
         return _listen(request.value)
