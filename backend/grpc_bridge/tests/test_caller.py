@@ -252,6 +252,7 @@ def register(server: Any) -> None:
     server.add_registered_method_handlers("test.v1.Who", handlers)
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize("interceptor", [TokenInterceptor, AsyncTokenInterceptor])
 @pytest.mark.parametrize("name", ["Def", "Async"])
 def test_what_an_interceptor_of_either_kind_knows_a_handler_of_either_kind_sees(
