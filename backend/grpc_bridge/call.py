@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from grpc_bridge.conf import BridgeSettings
 from grpc_bridge.context import CallContext
+from grpc_bridge.limits import StreamClock
 from grpc_bridge.protocol.compression import ACCEPT_ENCODING, Encoding
 from grpc_bridge.protocol.frames import FLAG_COMPRESSED
 from grpc_bridge.protocol.negotiation import HttpAnswer
@@ -22,10 +23,11 @@ STREAM_HEADERS = (
 class Call:
     """A call that has been admitted: its method exists and its headers are understood.
 
-    `request_encoding` is how messages of the request may be compressed.
+    `request_encoding` is how messages of the request may be compressed. `clock` is set while a stream runs whose time is
+    limited.
     """
 
-    __slots__ = ("context", "method", "request_encoding", "request_wire", "settings", "wire")
+    __slots__ = ("clock", "context", "method", "request_encoding", "request_wire", "settings", "wire")
 
     def __init__(
         self,
@@ -42,6 +44,7 @@ class Call:
         self.wire = wire
         self.context = context
         self.settings = settings
+        self.clock: StreamClock | None = None
 
     def reader(self) -> RequestReader:
         """Gives a reader for the request's body."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
+from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -18,9 +20,42 @@ class BridgeSettings:
     max_send_message_bytes: int = 4 * 1024 * 1024
     """The largest response message, in bytes. The browser client's own limit is the same."""
 
+    max_metadata_bytes: int = 16 * 1024
+    """The largest head of a request: the names and values of all its headers, in bytes. A grpcio server's hard limit is
+    the same. What a handler sends is its own business; clients have limits, too."""
+
+    max_metadata_entries: int = 128
+    """The largest number of headers that a request may have, HTTP's own included."""
+
+    max_concurrent_calls: int | None = 1_000
+    """How many unary calls may be in progress at a time in one process, None for any number. With messages of the
+    largest size they hold 8 GB, so more would not be a limit; Envoy's default for a cluster is about the same."""
+
+    max_concurrent_streams: int | None = 10_000
+    """How many calls may be open at a time in one process whose requests or responses stream, None for any number. An
+    idle stream costs some kilobytes, and a chat or a page with live updates holds one for each visitor."""
+
+    max_stream_seconds: float | None = None
+    """How long a call may last whose requests or responses stream, in seconds, None for any time."""
+
+    max_stream_idle_seconds: float | None = None
+    """How long such a call may last without a message in either direction, in seconds, None for any time."""
+
+    request_body_seconds: float = 60.0
+    """How long the body of a unary request may take to arrive, in seconds; under WSGI, where who waits holds a thread,
+    how long any request may keep the server waiting for its next piece. 4 MiB in a minute are 0.6 Mbit/s."""
+
     sync_threads: int = 32
     """How many `def` handlers run at a time under ASGI, and under WSGI of those that have a deadline. A stream from a
     `def` handler holds its thread as long as it is open."""
+
+    sync_queue: int = 1_000
+    """How many calls may wait for one of these threads. Less than `max_concurrent_calls` turns calls away sooner."""
+
+    @property
+    def limits_stream_time(self) -> bool:
+        """Whether any stream may be ended for taking too long."""
+        return self.max_stream_seconds is not None or self.max_stream_idle_seconds is not None
 
 
 def load_settings() -> BridgeSettings:
@@ -29,11 +64,35 @@ def load_settings() -> BridgeSettings:
     if not isinstance(given, dict):
         raise ImproperlyConfigured(f"GRPC_BRIDGE must be a dict, not {given!r}")
     names = {field.name.upper(): field.name for field in fields(BridgeSettings)}
-    values: dict[str, int] = {}
+    values: dict[str, Any] = {}
     for key, value in given.items():
         if key not in names:
             raise ImproperlyConfigured(f"GRPC_BRIDGE has no setting {key!r}; there are {', '.join(sorted(names))}")
-        if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 2**32:
-            raise ImproperlyConfigured(f"GRPC_BRIDGE[{key!r}] must be a positive integer below 2**32, not {value!r}")
-        values[names[key]] = value
+        values[names[key]] = _READERS.get(key, _positive)(key, value)
     return BridgeSettings(**values)
+
+
+def _positive(key: str, value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 2**32:
+        raise ImproperlyConfigured(f"GRPC_BRIDGE[{key!r}] must be a positive integer below 2**32, not {value!r}")
+    return value
+
+
+def _seconds(key: str, value: object) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < 2**32:
+        raise ImproperlyConfigured(f"GRPC_BRIDGE[{key!r}] must be a positive number below 2**32, not {value!r}")
+    return value
+
+
+def _or_none(read: Callable[[str, object], Any]) -> Callable[[str, object], Any]:
+    """Gives a reader that also takes None."""
+    return lambda key, value: None if value is None else read(key, value)
+
+
+_READERS: dict[str, Callable[[str, object], Any]] = {
+    "MAX_CONCURRENT_CALLS": _or_none(_positive),
+    "MAX_CONCURRENT_STREAMS": _or_none(_positive),
+    "MAX_STREAM_SECONDS": _or_none(_seconds),
+    "MAX_STREAM_IDLE_SECONDS": _or_none(_seconds),
+    "REQUEST_BODY_SECONDS": _seconds,
+}

@@ -97,6 +97,8 @@ class RequestBody:
                 messages = reader.receive_data(data)
                 if messages:
                     self._asked = False
+                    if self._call.clock is not None:
+                        self._call.clock.message_passed()
                 self._messages.extend(messages)
                 self._waiting_bytes += sum(len(message) + MESSAGE_OVERHEAD_BYTES for message in messages)
                 if self.ended:
