@@ -23,8 +23,8 @@ STREAM_HEADERS = (
 class Call:
     """A call that has been admitted: its method exists and its headers are understood.
 
-    `request_encoding` is how messages of the request may be compressed. `clock` is set while a stream runs whose time is
-    limited.
+    `request_encoding` is how messages of the request may be compressed. `clock` is set for streams that may not take
+    any time they like.
     """
 
     __slots__ = ("clock", "context", "method", "request_encoding", "request_wire", "settings", "wire")

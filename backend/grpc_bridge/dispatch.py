@@ -9,6 +9,7 @@ Nothing here raises what a handler raised: the call's context has the status aft
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
@@ -188,8 +189,33 @@ async def _in_thread(call: Call, run: Callable[[], T]) -> T:
         finally:
             call_finished()
 
-    threads = sync_threads(call.settings.sync_threads)
-    return await asyncio.get_running_loop().run_in_executor(threads, contextvars.copy_context().run, around)
+    loop = asyncio.get_running_loop()
+    settled: asyncio.Future[tuple[T | None, BaseException | None]] = loop.create_future()
+    job = sync_threads(call.settings).submit(_settle, loop, settled, contextvars.copy_context(), around)
+    try:
+        result, error = await settled
+    except asyncio.CancelledError:
+        job.cancel()
+        raise
+    if error is not None:
+        raise error
+    return result  # type: ignore[return-value]
+
+
+def _settle(
+    loop: asyncio.AbstractEventLoop,
+    settled: asyncio.Future[tuple[T | None, BaseException | None]],
+    context: contextvars.Context,
+    run: Callable[[], T],
+) -> None:
+    """In a thread: runs something and tells the loop, if there still is one, what became of it."""
+    outcome: tuple[T | None, BaseException | None]
+    try:
+        outcome = context.run(run), None
+    except BaseException as error:
+        outcome = None, error
+    with contextlib.suppress(RuntimeError):
+        loop.call_soon_threadsafe(lambda: None if settled.done() else settled.set_result(outcome))
 
 
 async def _stream_from_thread(call: Call, request: bytes | Iterator[bytes], write: Write) -> None:

@@ -8,20 +8,22 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from concurrent.futures import ThreadPoolExecutor
+
+from grpc_bridge.conf import BridgeSettings
+from grpc_bridge.threads import SyncThreads
 
 _lock = threading.Lock()
-_threads: ThreadPoolExecutor | None = None
+_threads: SyncThreads | None = None
 _loop: asyncio.AbstractEventLoop | None = None
 
 
-def sync_threads(max_workers: int) -> ThreadPoolExecutor:
-    """Gives the pool that runs `def` handlers. `max_workers` counts on the first call in a process."""
+def sync_threads(settings: BridgeSettings) -> SyncThreads:
+    """Gives the pool that runs `def` handlers. The settings count on the first call in a process."""
     global _threads
     if _threads is None:
         with _lock:
             if _threads is None:
-                _threads = ThreadPoolExecutor(max_workers, thread_name_prefix="grpc_bridge")
+                _threads = SyncThreads(settings.sync_threads, settings.sync_queue)
     return _threads
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import fields, replace
 from typing import Any
 
@@ -14,7 +15,15 @@ from grpc_bridge.checks import check_settings
 from grpc_bridge.conf import BridgeSettings, load_settings
 
 NAMES = [field.name.upper() for field in fields(BridgeSettings)]
-WRONG_VALUES = [0, -1, 2**32, "1", "", 1.0, None, True, False, [1], b"1"]
+WRONG_VALUES = [0, -1, 2**32, 1.0, math.inf, math.nan, "1", "", None, True, False, [1], b"1"]
+
+MAY_BE_NONE = ("MAX_CONCURRENT_CALLS", "MAX_CONCURRENT_STREAMS", "MAX_STREAM_SECONDS", "MAX_STREAM_IDLE_SECONDS")
+SECONDS = ("MAX_STREAM_SECONDS", "MAX_STREAM_IDLE_SECONDS", "REQUEST_BODY_SECONDS")
+RIGHT_VALUES = [
+    *((name, value) for name in NAMES for value in (1, 17, 2**32 - 1)),
+    *((name, None) for name in MAY_BE_NONE),
+    *((name, value) for name in SECONDS for value in (0.001, 1.0, 2.0**31)),
+]
 
 
 def test_nothing_set_is_the_defaults(settings: Any) -> None:
@@ -25,20 +34,37 @@ def test_nothing_set_is_the_defaults(settings: Any) -> None:
     assert load_settings() == BridgeSettings()
 
 
-def test_the_limits_are_on_by_default() -> None:
-    assert BridgeSettings().max_receive_message_bytes == BridgeSettings().max_send_message_bytes == 4 * 1024 * 1024
-    assert BridgeSettings().sync_threads == 32
+def test_the_limits_are_on_by_default_but_for_the_time_of_streams() -> None:
+    assert vars(BridgeSettings()) == {
+        "max_receive_message_bytes": 4 * 1024 * 1024,
+        "max_send_message_bytes": 4 * 1024 * 1024,
+        "max_metadata_bytes": 16 * 1024,
+        "max_metadata_entries": 128,
+        "max_concurrent_calls": 1_000,
+        "max_concurrent_streams": 10_000,
+        "max_stream_seconds": None,
+        "max_stream_idle_seconds": None,
+        "request_body_seconds": 60.0,
+        "sync_threads": 32,
+        "sync_queue": 1_000,
+    }
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("value", [1, 17, 2**32 - 1])
-def test_each_can_be_set(settings: Any, name: str, value: int) -> None:
+@pytest.mark.parametrize(("name", "value"), RIGHT_VALUES)
+def test_each_can_be_set(settings: Any, name: str, value: Any) -> None:
     settings.GRPC_BRIDGE = {name: value}
     assert load_settings() == replace(BridgeSettings(), **{name.lower(): value})
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("value", WRONG_VALUES, ids=repr)
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        pytest.param(name, value, id=f"{name}-{value!r}")
+        for name in NAMES
+        for value in WRONG_VALUES
+        if not ((value is None and name in MAY_BE_NONE) or (value == 1.0 and type(value) is float and name in SECONDS))
+    ],
+)
 def test_what_it_cannot_be_is_refused_by_name(settings: Any, name: str, value: Any) -> None:
     settings.GRPC_BRIDGE = {name: value}
     with pytest.raises(ImproperlyConfigured) as caught:
