@@ -8,9 +8,16 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+from collections.abc import Callable
+from contextvars import copy_context
+from typing import TypeVar
 
+from grpc_bridge.channels import Outcome, outcome, settle
 from grpc_bridge.conf import BridgeSettings
-from grpc_bridge.threads import SyncThreads
+from grpc_bridge.lifecycle import call_finished, call_started
+from grpc_bridge.threads import Job, SyncThreads
+
+T = TypeVar("T")
 
 _lock = threading.Lock()
 _threads: SyncThreads | None = None
@@ -25,6 +32,38 @@ def sync_threads(settings: BridgeSettings) -> SyncThreads:
             if _threads is None:
                 _threads = SyncThreads(settings.sync_threads, settings.sync_queue)
     return _threads
+
+
+async def in_call_thread(run: Callable[[], T], settings: BridgeSettings) -> T:
+    """Runs a `def` handler in a thread of the pool, with this task's context variables and Django's signals around it.
+
+    When the call ends early this task stops waiting. The handler learns of it by its context; if it had not begun yet
+    it never does. The loop may be closed before the handler ends. Raises what `begin_in_call_thread` raises.
+    """
+    job, settled = begin_in_call_thread(run, settings)
+    try:
+        return outcome(await settled)
+    except asyncio.CancelledError:
+        job.cancel()
+        raise
+
+
+def begin_in_call_thread(run: Callable[[], T], settings: BridgeSettings) -> tuple[Job, asyncio.Future[Outcome[T]]]:
+    """Has a thread of the pool do what `in_call_thread` says, and does not wait for it.
+
+    Raises `StatusError` RESOURCE_EXHAUSTED when no thread is free and no more calls may wait for one.
+    """
+
+    def around() -> T:
+        call_started()
+        try:
+            return run()
+        finally:
+            call_finished()
+
+    loop = asyncio.get_running_loop()
+    settled: asyncio.Future[Outcome[T]] = loop.create_future()
+    return sync_threads(settings).submit(settle, loop, settled, copy_context(), around), settled
 
 
 def background_loop() -> asyncio.AbstractEventLoop:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 from grpc_bridge.protocol.status import StatusCode, StatusError
@@ -26,3 +27,12 @@ def decode_timeout(value: str) -> float:
         raise StatusError(StatusCode.INTERNAL, "Error parsing 'grpc-timeout'")
     digits, unit = match.groups()
     return min(int(digits) * _SECONDS_PER_UNIT[unit], LONGEST_SECONDS)
+
+
+def encode_timeout(seconds: float) -> str:
+    """Gives the header for a timeout in seconds, rounded up to what the finest unit of at most eight digits can say."""
+    for unit, unit_seconds in reversed(_SECONDS_PER_UNIT.items()):
+        units = math.ceil(max(min(seconds, LONGEST_SECONDS), 0.0) / unit_seconds)
+        if units < 10**8:
+            return f"{units}{unit}"
+    raise AssertionError("ten years are less than 10**8 hours")

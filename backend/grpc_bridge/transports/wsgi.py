@@ -61,6 +61,16 @@ class WsgiRequest:
         """Gives the caller's address as grpcio writes it."""
         return peer_address(self._environ.get("REMOTE_ADDR"), self._environ.get("REMOTE_PORT"))
 
+    def meta(self, key: str) -> str | None:
+        """Gives an entry of Django's `request.META`, which is the environ."""
+        value: str | None = self._environ.get(key)
+        return value
+
+    def scheme(self) -> str:
+        """Gives `http` or `https`."""
+        scheme: str = self._environ["wsgi.url_scheme"]
+        return scheme
+
 
 def _head(environ: Environ) -> RequestHead:
     header = environ.get
@@ -73,6 +83,9 @@ def _head(environ: Environ) -> RequestHead:
         header("HTTP_GRPC_ENCODING"),
         header("HTTP_GRPC_ACCEPT_ENCODING"),
         trailers_sender(environ) is not None,
+        header("HTTP_HOST"),
+        header("HTTP_ORIGIN"),
+        header("HTTP_SEC_FETCH_SITE"),
     )
 
 
