@@ -34,11 +34,12 @@ def runserver(tmp_path_factory: pytest.TempPathFactory, migrated: Database) -> I
 
 def running(log_path: Path, database: Database) -> Iterator[Server]:
     """Gives the server and ends it."""
-    environment = os.environ | {"DJANGO_SETTINGS_MODULE": "tests.contract.settings", "PYTHONUNBUFFERED": "1"}
+    settings = {"DJANGO_SETTINGS_MODULE": "tests.contract.settings", "PYTHONUNBUFFERED": "1"}
+    environment = os.environ | settings | database.environment
     with log_path.open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "manage.py", "runserver", f"{HOST}:0", "--noreload"],
-            cwd=BACKEND_DIR, env=environment | database.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+            cwd=BACKEND_DIR, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
         )  # fmt: skip
     try:
         assert eventually(lambda: STARTED.search(log_path.read_text()) is not None, 60), log_path.read_text()

@@ -114,6 +114,14 @@ def test_the_command_stops_when_it_is_told_to(number: signal.Signals):
     assert signal.getsignal(number) is before
 
 
+def test_the_command_stops_when_who_started_it_is_gone():
+    make_customer()
+    make_product()
+    call_command("simulate_orders", rate=1000, limit=1, parent=os.getppid())
+    call_command("simulate_orders", rate=0.001, parent=2**30)
+    assert OrderEvent.objects.count() == 1
+
+
 @pytest.mark.parametrize("rate", [0, -1, 1001])
 def test_rates_that_are_none(rate: float):
     with pytest.raises(CommandError, match="--rate"):
