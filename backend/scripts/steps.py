@@ -130,7 +130,7 @@ def build_frontend() -> None:
 
 
 def prepare_database() -> None:
-    """Brings the database up to date and creates the demo data. A server's is looked at each time, a file by its stamp."""
+    """Brings the database up to date and creates the demo data: a file's when its stamp is old, a server's always."""
     database = Path(os.environ.get("DJANGO_SQLITE_PATH") or BACKEND / "db.sqlite3")
 
     def state() -> str:
