@@ -44,7 +44,7 @@ def flavour(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def control(server: Server) -> Control:
     """The bookkeeping of the server under test."""
-    return Control(server)
+    return Control(GrpcWebTransport(server, MODES[0]))
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def asgi_transport(asgi_server: Server, mode: Mode) -> GrpcWebTransport:
 @pytest.fixture
 def asgi_control(asgi_server: Server) -> Control:
     """The bookkeeping of the ASGI server."""
-    return Control(asgi_server)
+    return Control(GrpcWebTransport(asgi_server, MODES[0]))
 
 
 @pytest.fixture
@@ -94,16 +94,30 @@ def wsgi_channel(wsgi_server: Server) -> Iterator[grpc.Channel]:
 
 
 @pytest.fixture(scope="session")
-def grpcio_channel() -> Iterator[grpc.Channel]:
+def grpcio_address() -> Iterator[str]:
+    """A real `grpc.server`."""
+    with running_grpcio() as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def grpcio_aio_address() -> Iterator[str]:
+    """A real `grpc.aio.server`."""
+    with running_grpcio_aio() as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def grpcio_channel(grpcio_address: str) -> Iterator[grpc.Channel]:
     """A connection to a real `grpc.server`."""
-    with running_grpcio() as address, connect(address) as channel:
+    with connect(grpcio_address) as channel:
         yield channel
 
 
 @pytest.fixture(scope="session")
-def grpcio_aio_channel() -> Iterator[grpc.Channel]:
+def grpcio_aio_channel(grpcio_aio_address: str) -> Iterator[grpc.Channel]:
     """A connection to a real `grpc.aio.server`."""
-    with running_grpcio_aio() as address, connect(address) as channel:
+    with connect(grpcio_aio_address) as channel:
         yield channel
 
 
