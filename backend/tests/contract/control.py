@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from google.protobuf.wrappers_pb2 import StringValue
 
 from tests.contract.case import Call, Transport
 from tests.contract.methods import SYNC
+from tests.servers import Server
 
 PATIENCE_SECONDS = 15.0
 """How long a test waits for what must happen. Loaded machines are slow; only a test that fails waits so long."""
@@ -31,6 +33,14 @@ def eventually(condition: Callable[[], bool], seconds: float = PATIENCE_SECONDS)
 def new_key() -> str:
     """Gives a name under which nothing has been noted yet."""
     return uuid.uuid4().hex
+
+
+def resident_bytes(server: Server) -> int:
+    """Gives the memory that the worker occupies."""
+    for line in Path(f"/proc/{server.worker_pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) * 1024
+    raise AssertionError("no VmRSS")
 
 
 class Control:

@@ -17,11 +17,10 @@ from grpc_bridge.protocol.frames import FLAG_COMPRESSED, FLAG_TRAILERS, HEADER, 
 from grpc_bridge.protocol.text import TextDecoder
 from tests.contract.case import Answer, check
 from tests.contract.cases.messages import LIMIT, MEBIBYTE, texts
-from tests.contract.control import Control
+from tests.contract.control import Control, resident_bytes
 from tests.contract.grpc_web import GrpcWebTransport
 from tests.contract.methods import path
 from tests.contract.servicers.compression import TEXT
-from tests.contract.test_upload import resident_bytes
 
 GZIP, DEFLATE = "gzip", "deflate"
 WINDOW_BITS = {GZIP: 31, DEFLATE: 15}
