@@ -15,6 +15,7 @@ from typing import Any, NoReturn, Protocol, TypeVar
 
 import grpc
 
+from grpc_bridge.conf import BridgeSettings
 from grpc_bridge.errors import GRPC_CODES, GRPCIO_CODES, AbortError, status_of
 from grpc_bridge.protocol.compression import DEFLATE, GZIP, Encoding, is_accepted
 from grpc_bridge.protocol.metadata import Metadata, Metadatum, encode_metadata
@@ -33,6 +34,9 @@ class CallSource(Protocol):
 
     def metadata(self) -> tuple[Metadatum, ...]:
         """Gives the invocation metadata. Raises `StatusError` when it cannot be decoded."""
+
+    def check_metadata_size(self, settings: BridgeSettings) -> None:
+        """Raises `StatusError` RESOURCE_EXHAUSTED for more headers, or larger ones, than the settings allow."""
 
     def peer(self) -> str:
         """Gives the caller's address as grpcio writes it, such as `ipv4:127.0.0.1:50000`."""

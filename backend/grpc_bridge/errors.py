@@ -6,7 +6,8 @@ any, after context.abort(...)            the one given to abort
 any, after context.set_code(...)         the one that was set, as in grpcio
 StatusError                              its own (raised by the protocol core)
 an entry of EXCEPTION_CODES              its code; the exception's text is for the log only
-any other                                UNKNOWN, a generic message and a call id; the log has the traceback
+any other                                UNKNOWN, a generic message and a call id; the log has the traceback, and
+                                         Django's signal got_request_exception is sent, as for a view
 
 Where the handler has set a message by `context.set_details(...)`, the caller gets that one.
 """
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import grpc
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied, SuspiciousOperation, ValidationError
+from django.core.signals import got_request_exception
 from django.http import Http404
 
 from grpc_bridge.protocol.metadata import InvalidMetadataError
@@ -66,4 +68,5 @@ def status_of(error: Exception, context: CallContext) -> tuple[StatusCode, str]:
             logger.info("%s ended with %s (call %s)", context.path, code.name, context.call_id, exc_info=error)
             return code, context.status_message or message
     logger.error("%s failed (call %s)", context.path, context.call_id, exc_info=error)
+    got_request_exception.send_robust(sender=type(context), request=None)
     return StatusCode.UNKNOWN, context.status_message or f"Exception calling application (call {context.call_id})"

@@ -13,6 +13,7 @@ from grpc_bridge.call import Call
 from grpc_bridge.conf import BridgeSettings
 from grpc_bridge.dispatch import run_stream_async, run_unary_async
 from grpc_bridge.lifecycle import AsyncCallThread
+from grpc_bridge.limits import enter, too_much_metadata
 from grpc_bridge.protocol.metadata import Metadatum, decode_metadata
 from grpc_bridge.protocol.negotiation import HttpAnswer
 from grpc_bridge.protocol.status import StatusError
@@ -33,6 +34,10 @@ DISCARD_BYTES = 64 * 1024 * 1024
 DISCARD_SECONDS = 5.0
 """How much of a refused request's body is read after the answer. A client that still sends does not see an answer on a
 connection that is reset under it; one that sends for ever must not hold the connection."""
+
+LAST_SECONDS = 5.0
+"""How long the end of a call is offered to its caller that was ended before its handler. One that does not read would
+keep it for ever, and may be the reason for the early end."""
 
 
 class Body(Protocol):
@@ -64,6 +69,15 @@ class AsgiRequest:
         return decode_metadata(
             (name.decode("latin-1"), value.decode("latin-1")) for name, value in self._scope["headers"]
         )
+
+    def check_metadata_size(self, settings: BridgeSettings) -> None:
+        """Raises `StatusError` RESOURCE_EXHAUSTED for more headers, or larger ones, than the settings allow."""
+        headers = self._scope["headers"]
+        size = 0
+        for name, value in headers:  # in half the time of sum() and a generator
+            size += len(name) + len(value)
+        if size > settings.max_metadata_bytes or len(headers) > settings.max_metadata_entries:
+            raise too_much_metadata(len(headers), size, settings)
 
     def peer(self) -> str:
         """Gives the caller's address as grpcio writes it."""
@@ -133,15 +147,16 @@ async def serve_call(call: Call, body: Body, send: Send) -> None:
     context, method = call.context, call.method
     response = _Response(call, send) if method.response_streaming else None
     payload: bytes | None = None
-    with HandlerGuard(context, body) as guard, AsyncCallThread() if method.is_async else nullcontext() as thread:
+    with HandlerGuard(call, body) as guard, AsyncCallThread() if method.is_async else nullcontext() as thread:
         try:
+            enter(call)
             request: bytes | Body = body if method.request_streaming else await body.only_message()
         except StatusError as error:
             context.reject(error)
         else:
             if context.deadline is not None and time.monotonic() >= context.deadline:
                 context.expire()  # a handler that never waits would be through before the timer has its turn
-            guard.watch(body.watch)
+            guard.request_is_there()
             if thread is not None:
                 await thread.started()
             if response is not None and context.active:
@@ -201,13 +216,25 @@ class _Response:
         except Exception:  # ASGI 2.4 says OSError for a caller that has gone; servers raise others as well
             self._call.context.disconnect()
             raise asyncio.CancelledError from None
+        if self._call.clock is not None:
+            self._call.clock.message_passed()
         self._writes += 1
         if self._writes % WRITES_PER_TURN == 0:
             await asyncio.sleep(0)
 
     async def end(self) -> None:
-        """Sends the status."""
+        """Sends the status. Gives a caller up who does not read and whose call has been ended for it."""
         self._call.context.on_initial_metadata = None  # or context and response would keep each other
+        if not self._call.context.ended_early:
+            await self._end()
+            return
+        try:
+            async with asyncio.timeout(LAST_SECONDS):
+                await self._end()
+        except TimeoutError:
+            raise asyncio.CancelledError from None
+
+    async def _end(self) -> None:
         await self._start()
         await self._send({"type": "http.response.body", "body": self._call.trailers(), "more_body": False})
         if trailers := self._call.http_trailers():

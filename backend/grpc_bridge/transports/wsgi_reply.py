@@ -49,13 +49,13 @@ class Reply:
     def end(self, trailers: Pairs) -> None:
         """To be called when the last byte has been given to the server.
 
-        Trailers come with HTTP/2, where a caller may send on without harm, and have to go out at once.
+        Over HTTP/2 a caller may send on without harm, and may do so until it sees the answer end.
         """
         if trailers:
             sender = trailers_sender(self._environ)
             assert sender is not None  # or the call had not been admitted
             sender(list(trailers))
-        else:
+        elif self._environ.get("SERVER_PROTOCOL", "HTTP/1.1").startswith("HTTP/1"):
             self.body.discard()
 
     def whole(self, answer: HttpAnswer) -> Iterable[bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import grpc
 import pytest
@@ -14,7 +15,9 @@ from tests.contract.grpcio_servers import running_grpcio, running_grpcio_aio
 from tests.contract.methods import FLAVOURS, path
 from tests.contract.native import NativeTransport, connect
 from tests.contract.transports import BRIDGE, GRPCIO, WEB_BINARY, WEB_TEXT
-from tests.servers import ASGI, Server
+from tests.servers import ASGI, KINDS, Server, running_server
+
+SITE_SETTINGS = "tests.contract.site_settings"
 
 
 @pytest.fixture(params=MODES, ids=[mode.name for mode in MODES])
@@ -137,3 +140,13 @@ def transport_of(request: pytest.FixtureRequest, server_of_kind: Callable[[str],
         return NativeTransport(request.getfixturevalue("asgi_channel" if kind == ASGI else "wsgi_channel"))
 
     return get
+
+
+@pytest.fixture(scope="package", params=KINDS)
+def site_server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, migrated: Path
+) -> Iterator[Server]:
+    """Each server in turn, with the settings in `site_settings.py`."""
+    directory = tmp_path_factory.mktemp(f"site-{request.param}")
+    with running_server(request.param, directory, settings=SITE_SETTINGS, database=migrated) as server:
+        yield server

@@ -136,8 +136,13 @@ METHODS: dict[str, MethodType] = {
     "CountUsersInStream": _stream(Empty, Int32Value),
     "TickWithDatabase": _stream(StringValue, Int32Value),
     "ConnectionIsOpen": _unary(Empty, BoolValue),
+    "ThreadConnection": _unary(BoolValue, ListValue),
     "ListenToSignals": _unary(BoolValue, Empty),
     "ContextVariable": _unary(StringValue),
     "ContextVariableInStream": _stream(StringValue),
     "ThreadName": _unary(Empty),
+    "LogIn": _unary(StringValue),
+    "WhoCalls": _unary(Empty),
+    "WhoCallsInStream": _stream(Empty),
+    "SessionValue": _unary(StringValue),
 }
