@@ -19,6 +19,7 @@ from grpc_bridge.protocol.negotiation import HttpAnswer
 from grpc_bridge.protocol.status import StatusError
 from grpc_bridge.registry import Registry
 from grpc_bridge.transports.wsgi_body import WsgiBody
+from grpc_bridge.transports.wsgi_hangup import watched
 from grpc_bridge.transports.wsgi_on_loop import serve_on_loop
 from grpc_bridge.transports.wsgi_reply import Environ, Reply, StartResponse, trailers_sender
 
@@ -90,10 +91,11 @@ class WsgiBridge:
 
 
 def _serve(call: Call, reply: Reply) -> Iterable[bytes]:
-    if call.method.is_async or call.context.deadline is not None:
-        return serve_on_loop(call, reply)
+    on_loop = call.method.is_async or call.context.deadline is not None
     if call.method.response_streaming:
-        return _stream(call, reply)
+        return _watched(serve_on_loop(call, reply) if on_loop else _stream(call, reply), call, reply)
+    if on_loop:
+        return serve_on_loop(call, reply)
     payload = None
     call_started()
     try:
@@ -108,6 +110,11 @@ def _serve(call: Call, reply: Reply) -> Iterable[bytes]:
 
 def _request(call: Call, body: WsgiBody) -> bytes | Iterator[bytes]:
     return body.messages(call) if call.method.request_streaming else body.only_message(call)
+
+
+def _watched(answer: Iterator[bytes], call: Call, reply: Reply) -> Iterator[bytes]:
+    with watched(call, reply.environ):
+        yield from answer
 
 
 def _stream(call: Call, reply: Reply) -> Iterator[bytes]:

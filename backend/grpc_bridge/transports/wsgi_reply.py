@@ -24,11 +24,11 @@ def trailers_sender(environ: Environ) -> Callable[[Pairs], Any] | None:
 class Reply:
     """One response, and the request body that has to be read to its end before the next request can come."""
 
-    __slots__ = ("_environ", "_start_response", "body")
+    __slots__ = ("_start_response", "body", "environ")
 
     def __init__(self, environ: Environ, start_response: StartResponse) -> None:
         self.body = WsgiBody(environ)
-        self._environ = environ
+        self.environ = environ
         self._start_response = start_response
 
     def start(self, status: int, headers: Iterable[tuple[str, str]]) -> None:
@@ -41,7 +41,7 @@ class Reply:
         Trailers come with HTTP/2, where a caller may send on without harm, and have to go out at once.
         """
         if trailers:
-            sender = trailers_sender(self._environ)
+            sender = trailers_sender(self.environ)
             assert sender is not None  # or the call had not been admitted
             sender(list(trailers))
         else:
