@@ -23,6 +23,8 @@ from contextvars import ContextVar, copy_context
 from functools import partial
 from typing import Any, TypeVar
 
+import grpc
+
 from grpc_bridge.arity import handler_of
 from grpc_bridge.call import Call
 from grpc_bridge.channels import LoopMessages, Outcome, ServingThread, outcome, run_on_loop, settle, wait_for
@@ -30,6 +32,7 @@ from grpc_bridge.context import AsyncContext, SyncContext, view
 from grpc_bridge.dispatch import Requests, async_requests, give_responses, readable
 from grpc_bridge.executors import begin_in_call_thread, in_call_thread
 from grpc_bridge.lifecycle import AsyncCallThread, leave_thread
+from grpc_bridge.protocol.status import StatusCode, StatusError
 from grpc_bridge.registry import Handler, Method
 
 T = TypeVar("T")
@@ -67,7 +70,7 @@ class Crossing:
             thread, future = self._start(lambda thread: give_responses(method, argument, context, thread.send))
             try:
                 yield from thread.serve()
-                wait_for(future, self._loop)
+                self._result(future)
             finally:
                 future.cancel()
 
@@ -102,7 +105,15 @@ class Crossing:
         thread, future = self._start(lambda _: run())
         for _ in thread.serve():
             pass
-        return wait_for(future, self._loop)
+        return self._result(future)
+
+    def _result(self, future: Future[T]) -> T:
+        try:
+            return wait_for(future, self._loop)
+        except grpc.RpcError:
+            if future.cancelled():  # by the handler itself, if the call is not over
+                self._context.reject(StatusError(StatusCode.CANCELLED, "Cancelled on the server side"))
+            raise
 
     async def in_thread(self, run: Callable[[], T]) -> T:
         """From the loop: gives the result of what runs in the thread of this call."""

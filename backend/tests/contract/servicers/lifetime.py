@@ -172,11 +172,15 @@ class Async:
         log = events[request.value]
         context.add_done_callback(lambda _: log.append(CALLBACK))
         log.append(STARTED)
-        with _noting_cancellation(log):
-            yield StringValue(value="before")
-            await gates[request.value].wait_async()
-            log.append(OPENED)
-            yield StringValue(value="after")
+        try:
+            with _noting_cancellation(log):
+                yield StringValue(value="before")
+                await gates[request.value].wait_async()
+                log.append(OPENED)
+                yield StringValue(value="after")
+        except GeneratorExit:
+            log.append(CLOSED)
+            raise
 
     async def SendInitialAndWait(self, request: StringValue, context: Any) -> AsyncIterator[StringValue]:
         await context.send_initial_metadata(INITIAL)
