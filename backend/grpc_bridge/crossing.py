@@ -28,7 +28,7 @@ from grpc_bridge.call import Call
 from grpc_bridge.channels import LoopMessages, Outcome, ServingThread, outcome, run_on_loop, settle, wait_for
 from grpc_bridge.context import AsyncContext, SyncContext, view
 from grpc_bridge.dispatch import Requests, async_requests, give_responses, readable
-from grpc_bridge.executors import in_call_thread
+from grpc_bridge.executors import begin_in_call_thread, in_call_thread
 from grpc_bridge.lifecycle import AsyncCallThread, leave_thread
 from grpc_bridge.registry import Handler, Method
 
@@ -108,7 +108,7 @@ class Crossing:
         """From the loop: gives the result of what runs in the thread of this call."""
         thread = _serving.get()
         if thread is None:
-            return await in_call_thread(run, self._call.settings.sync_threads)
+            return await in_call_thread(run, self._call.settings)
         return await thread.run(copy_context(), run)
 
     # What a `def` stand-in does, in its thread.
@@ -177,7 +177,7 @@ class Crossing:
             for _ in thread.serve():
                 pass
 
-        lease = asyncio.ensure_future(in_call_thread(serve, self._call.settings.sync_threads))
+        lease, _ = begin_in_call_thread(serve, self._call.settings)
         try:
             yield thread
         finally:

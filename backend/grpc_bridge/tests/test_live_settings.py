@@ -85,6 +85,7 @@ def test_wrong_settings_are_logged_and_change_nothing(bridge: WsgiBridge, caplog
 
 
 def test_an_application_that_is_gone_listens_no_more(bridge: WsgiBridge) -> None:
+    gc.collect()  # those of other tests
     before = len(setting_changed._live_receivers(None)[0])
     other = WsgiBridge(None, Registry(), BridgeSettings())  # type: ignore[arg-type]
     assert len(setting_changed._live_receivers(None)[0]) == before + 1
