@@ -56,14 +56,16 @@ def environ(name: str, headers: Headers = (), body: Any = BODY) -> dict[str, Any
     }
 
 
-def status_of(answer: bytes) -> tuple[StatusCode, str]:
+def status_of(answer: bytes | bytearray) -> tuple[StatusCode, str]:
     """Gives the status with which the body of an answer ends."""
+    start = 0
     while True:
-        flags, length = HEADER.unpack_from(answer)
+        flags, length = HEADER.unpack_from(answer, start)
+        start += HEADER.size
         if flags == FLAG_TRAILERS:
-            code, message, _ = decode_trailers(answer[HEADER.size :])
+            code, message, _ = decode_trailers(bytes(answer[start:]))
             return code, message
-        answer = answer[HEADER.size + length :]
+        start += length
 
 
 def not_django(*_: Any) -> Any:
