@@ -100,7 +100,7 @@ async def run_unary_async(call: Call, request: bytes | MessageStream) -> bytes |
             return await in_context(_run_unary_intercepted(call, request), copy_context())
         argument = call.decode(request) if isinstance(request, bytes) else async_requests(call, context, request)
         response = await call.method.behavior(argument, context)
-        return None if context.aborted else call.encode(response)
+        return None if context.drops_message else call.encode(response)
     except Exception as error:
         context.fail(error)
         return None

@@ -10,14 +10,22 @@ import os
 import threading
 from collections.abc import Callable
 from contextvars import copy_context
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from grpc_bridge.channels import Outcome, outcome, settle
 from grpc_bridge.conf import BridgeSettings
-from grpc_bridge.lifecycle import call_finished, call_started
-from grpc_bridge.threads import Job, SyncThreads
+from grpc_bridge.lifecycle import call_finished, call_started, callers_thread
+from grpc_bridge.threads import SyncThreads
 
 T = TypeVar("T")
+
+
+class Cancellable(Protocol):
+    """What has been handed to a thread."""
+
+    def cancel(self) -> object:
+        """Gives up its place among those that wait."""
+
 
 _lock = threading.Lock()
 _threads: SyncThreads | None = None
@@ -48,7 +56,9 @@ async def in_call_thread(run: Callable[[], T], settings: BridgeSettings) -> T:
         raise
 
 
-def begin_in_call_thread(run: Callable[[], T], settings: BridgeSettings) -> tuple[Job, asyncio.Future[Outcome[T]]]:
+def begin_in_call_thread(
+    run: Callable[[], T], settings: BridgeSettings
+) -> tuple[Cancellable, asyncio.Future[Outcome[T]]]:
     """Has a thread of the pool do what `in_call_thread` says, and does not wait for it.
 
     Raises `StatusError` RESOURCE_EXHAUSTED when no thread is free and no more calls may wait for one.
@@ -63,7 +73,8 @@ def begin_in_call_thread(run: Callable[[], T], settings: BridgeSettings) -> tupl
 
     loop = asyncio.get_running_loop()
     settled: asyncio.Future[Outcome[T]] = loop.create_future()
-    return sync_threads(settings).submit(settle, loop, settled, copy_context(), around), settled
+    threads = callers_thread.get() or sync_threads(settings)
+    return threads.submit(settle, loop, settled, copy_context(), around), settled
 
 
 def background_loop() -> asyncio.AbstractEventLoop:

@@ -6,6 +6,7 @@ import math
 from dataclasses import fields, replace
 from typing import Any
 
+import grpc
 import pytest
 from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
@@ -111,3 +112,62 @@ def test_the_system_check_says_what_is_wrong(settings: Any) -> None:
 def test_manage_py_check_runs_the_checks(settings: Any) -> None:
     settings.GRPC_BRIDGE = {"UNHEARD_OF": 0}
     assert [message.id for message in run_checks(tags=["grpc_bridge"])] == ["grpc_bridge.E001"]
+
+
+class Interceptor(grpc.ServerInterceptor):
+    def intercept_service(self, continuation: Any, details: Any) -> Any:
+        return continuation(details)
+
+
+class AioInterceptor(grpc.aio.ServerInterceptor):
+    async def intercept_service(self, continuation: Any, details: Any) -> Any:
+        return await continuation(details)
+
+
+class FailingInterceptor(Interceptor):
+    def __init__(self) -> None:
+        raise ValueError("no key is configured")
+
+
+INSTANCE = Interceptor()
+NUMBER = 5
+
+
+def make_interceptor() -> Interceptor:
+    return INSTANCE
+
+
+def make_nothing() -> None:
+    return None
+
+
+def test_interceptors_are_classes_instances_or_functions_that_give_one(settings: Any) -> None:
+    names = ["Interceptor", "AioInterceptor", "INSTANCE", "make_interceptor"]
+    settings.GRPC_BRIDGE = {"INTERCEPTORS": [f"{__name__}.{name}" for name in names]}
+    first, second, third, fourth = load_settings().interceptors
+    assert type(first) is Interceptor
+    assert first is not INSTANCE
+    assert type(second) is AioInterceptor
+    assert third is fourth is INSTANCE
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["grpc_bridge", None, 5, [5], [INSTANCE], ["nowhere.at_all"], ["grpc_bridge.missing"], *(
+        [f"{__name__}.{name}"] for name in ("FailingInterceptor", "NUMBER", "make_nothing", "missing")
+    )],
+)  # fmt: skip
+def test_what_is_no_interceptor_is_refused_by_name(settings: Any, value: Any) -> None:
+    settings.GRPC_BRIDGE = {"INTERCEPTORS": value}
+    with pytest.raises(ImproperlyConfigured, match="INTERCEPTORS") as caught:
+        load_settings()
+    assert repr(value[0] if isinstance(value, list) else value) in str(caught.value)
+
+
+def test_calls_are_logged_unless_that_is_switched_off(settings: Any) -> None:
+    assert BridgeSettings().log_calls is True
+    settings.GRPC_BRIDGE = {"LOG_CALLS": False}
+    assert load_settings().log_calls is False
+    settings.GRPC_BRIDGE = {"LOG_CALLS": 0}
+    with pytest.raises(ImproperlyConfigured, match="LOG_CALLS"):
+        load_settings()

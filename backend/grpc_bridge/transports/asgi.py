@@ -170,17 +170,46 @@ async def serve_call(call: Call, body: Body, send: Send) -> None:
 
 
 class _Response:
-    """The answer of a streaming method. Headers go out with the first frame, so that a handler may still set them."""
+    """The answer of a streaming method. Headers go out with the first frame, so that a handler may still set them, or
+    before it when the handler has sent initial metadata."""
 
     def __init__(self, call: Call, send: Send) -> None:
         self._call = call
         self._send = send
         self._started = False
+        self._starting: asyncio.Task[None] | None = None
         self._writes = 0
+        self._loop = asyncio.get_running_loop()
+        call.context.on_initial_metadata = self.start_now
+
+    def start_now(self) -> None:
+        """From any thread: sends the headers without waiting for a frame."""
+        self._loop.call_soon_threadsafe(self._start_alone)
+
+    def _start_alone(self) -> None:
+        if not self._started:
+            self._started = True
+            self._starting = self._loop.create_task(self._send_headers_alone())
+
+    async def _send_headers_alone(self) -> None:
+        try:
+            await self._send_headers()
+            # Servers may hold the headers until there is a body; some let them go for an empty piece of it.
+            await self._send({"type": "http.response.body", "body": b"", "more_body": True})
+        except Exception:  # as in `write`
+            self._call.context.disconnect()
+
+    async def _start(self) -> None:
+        if not self._started:
+            self._started = True
+            await self._send_headers()
+        elif self._starting is not None:
+            await asyncio.wait((self._starting,))
+            self._starting = None
 
     async def write(self, frames: bytes) -> None:
         """Sends frames. Waits while the server's buffer for this caller is full."""
-        if not self._started:
+        if not self._started or self._starting is not None:
             await self._start()
         try:
             await self._send({"type": "http.response.body", "body": frames, "more_body": True})
@@ -195,6 +224,7 @@ class _Response:
 
     async def end(self) -> None:
         """Sends the status. Gives a caller up who does not read and whose call has been ended for it."""
+        self._call.context.on_initial_metadata = None  # or context and response would keep each other
         if not self._call.context.ended_early:
             await self._end()
             return
@@ -205,14 +235,12 @@ class _Response:
             raise asyncio.CancelledError from None
 
     async def _end(self) -> None:
-        if not self._started:
-            await self._start()
+        await self._start()
         await self._send({"type": "http.response.body", "body": self._call.trailers(), "more_body": False})
         if trailers := self._call.http_trailers():
             await _send_trailers(self._send, trailers)
 
-    async def _start(self) -> None:
-        self._started = True
+    async def _send_headers(self) -> None:
         start: Event = {"type": "http.response.start", "status": 200, "headers": _encoded(self._call.headers())}
         if self._call.wire.needs_http_trailers:
             start["trailers"] = True

@@ -7,6 +7,8 @@ it sets does not reach the next call. Any other runs on an event loop beside it,
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import copy_context
 from operator import length_hint
@@ -14,8 +16,9 @@ from operator import length_hint
 from grpc_bridge.admission import Admission, RequestHead, peer_address
 from grpc_bridge.call import Call
 from grpc_bridge.conf import BridgeSettings
+from grpc_bridge.context import SyncContext
 from grpc_bridge.dispatch import run_stream, run_unary
-from grpc_bridge.lifecycle import call_finished, call_started
+from grpc_bridge.lifecycle import call_finished, call_started, callers_thread
 from grpc_bridge.limits import enter, leave, too_much_metadata
 from grpc_bridge.protocol.metadata import Metadatum, decode_metadata
 from grpc_bridge.protocol.negotiation import HttpAnswer
@@ -109,7 +112,7 @@ class WsgiBridge:
 
 def _serve(call: Call, reply: Reply) -> Iterable[bytes]:
     method = call.method
-    if method.is_async or call.context.deadline is not None:
+    if method.is_async or (call.context.deadline is not None and not _is_held_for_caller(call)):
         return serve_on_loop(call, reply)
     if (method.request_streaming or method.response_streaming) and call.settings.limits_stream_time:
         return serve_on_loop(call, reply)
@@ -129,6 +132,21 @@ def _serve(call: Call, reply: Reply) -> Iterable[bytes]:
     return reply.whole(call.unary_answer(payload))
 
 
+def _is_held_for_caller(call: Call) -> bool:
+    """Whether a `def` handler runs in this thread although it has a deadline: where a caller in this process waits.
+
+    It cannot be left behind then, but what it sees of its deadline and what its caller gets is the same.
+    """
+    context = call.context
+    left = 0.0 if context.deadline is None else context.deadline - time.monotonic()
+    if left <= 0 or callers_thread.get() is None or not isinstance(context, SyncContext):
+        return False
+    timer = threading.Timer(left, context.expire)
+    timer.daemon = True
+    timer.start()
+    return context.add_callback(timer.cancel)
+
+
 def _request(call: Call, body: WsgiBody) -> bytes | Iterator[bytes]:
     return body.messages(call) if call.method.request_streaming else body.only_message(call)
 
@@ -136,6 +154,7 @@ def _request(call: Call, body: WsgiBody) -> bytes | Iterator[bytes]:
 def _stream(call: Call, reply: Reply) -> Iterator[bytes]:
     """The answer of a streaming method, made while the server iterates. Closed early, it has lost its caller."""
     in_context = copy_context().run
+    call.context.on_initial_metadata = lambda: reply.start_stream(call, now=True)
     call_started()
     try:
         try:
@@ -145,7 +164,7 @@ def _stream(call: Call, reply: Reply) -> Iterator[bytes]:
         except StatusError as error:
             call.context.reject(error)
             frames, frame = iter(()), None
-        reply.start(200, call.headers())  # not before the first message: until then a handler may set headers
+        reply.start_stream(call)  # not before the first message: until then a handler may set headers
         while frame is not None:
             yield frame
             frame = in_context(next, frames, None)
@@ -157,6 +176,7 @@ def _stream(call: Call, reply: Reply) -> Iterator[bytes]:
         in_context(frames.close)  # type: ignore[attr-defined]
         raise
     finally:
+        call.context.on_initial_metadata = None  # or context and call would keep each other
         leave(call)
         call.context.finish()
         call_finished()
