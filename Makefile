@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo dev setup tools seed test test-backend test-frontend test-e2e lint lint-backend lint-frontend \
+.PHONY: help demo dev setup tools seed test test-backend test-frontend test-e2e conformance lint lint-backend lint-frontend \
 	lint-protos check-protos protos fmt lock clean
 
 # Any Python 3 will do to start with: the script looks for one that is new enough, or takes the one that PYTHON names.
@@ -44,6 +44,9 @@ test-frontend: tools ## JavaScript tests
 test-e2e: setup ## Browser tests; $CHROMIUM names the browser, or one is found or installed
 	chromium=$$(.venv/bin/python backend/scripts/browser.py) && cd backend && \
 		CHROMIUM="$$chromium" ../.venv/bin/pytest tests/e2e $(ARGS)
+
+conformance: tools ## The public gRPC conformance suite against the bridge; needs Go
+	cd backend && ../.venv/bin/python -m tests.conformance.run $(ARGS)
 
 lint-backend: tools
 	cd backend && ../.venv/bin/ruff check . && ../.venv/bin/ruff format --check .

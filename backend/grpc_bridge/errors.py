@@ -6,7 +6,8 @@ any, after context.abort(...)            the one given to abort
 any, after context.set_code(...)         the one that was set, as in grpcio
 StatusError                              its own (raised by the protocol core)
 an entry of EXCEPTION_CODES              its code; the exception's text is for the log only
-any other                                UNKNOWN, a generic message and a call id; the log has the traceback
+any other                                UNKNOWN, a generic message and a call id; the log has the traceback, and
+                                         Django's signal got_request_exception is sent, as for a view
 
 Where the handler has set a message by `context.set_details(...)`, the caller gets that one.
 """
@@ -18,8 +19,10 @@ from typing import TYPE_CHECKING
 
 import grpc
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied, SuspiciousOperation, ValidationError
+from django.core.signals import got_request_exception
 from django.http import Http404
 
+from grpc_bridge.protocol.metadata import InvalidMetadataError
 from grpc_bridge.protocol.status import StatusCode, StatusError
 
 if TYPE_CHECKING:
@@ -45,8 +48,10 @@ EXCEPTION_CODES: dict[type[Exception], tuple[StatusCode, str]] = {
     ValidationError: (StatusCode.INVALID_ARGUMENT, "Invalid argument"),
     SuspiciousOperation: (StatusCode.INVALID_ARGUMENT, "Invalid argument"),
     NotImplementedError: (StatusCode.UNIMPLEMENTED, "Method not implemented!"),
+    InvalidMetadataError: (StatusCode.INTERNAL, "Invalid metadata"),
 }
-"""Django's exceptions with the meaning that Django gives them in a view, and Python's own for a missing method."""
+"""Django's exceptions with the meaning that Django gives them in a view, Python's own for a missing method, and the one
+for metadata that a grpcio server would refuse to send."""
 
 
 def status_of(error: Exception, context: CallContext) -> tuple[StatusCode, str]:
@@ -63,4 +68,5 @@ def status_of(error: Exception, context: CallContext) -> tuple[StatusCode, str]:
             logger.info("%s ended with %s (call %s)", context.path, code.name, context.call_id, exc_info=error)
             return code, context.status_message or message
     logger.error("%s failed (call %s)", context.path, context.call_id, exc_info=error)
+    got_request_exception.send_robust(sender=type(context), request=None)
     return StatusCode.UNKNOWN, context.status_message or f"Exception calling application (call {context.call_id})"

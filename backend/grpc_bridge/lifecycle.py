@@ -12,6 +12,10 @@ from __future__ import annotations
 
 import functools
 import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar, copy_context
 from typing import Any
 
 from asgiref.sync import SyncToAsync, ThreadSensitiveContext
@@ -29,6 +33,20 @@ _DJANGO_RECEIVERS = {id(receiver) for receiver in (close_caches, close_old_conne
 _thread = threading.local()
 
 
+class CallersThread(Executor):
+    """The thread of a caller in this process: sync code of the call runs there, and nowhere else."""
+
+    def waits(self, put: Callable[[Callable[[], None]], None], rest: Callable[[], None]) -> None:
+        """The thread waits for a call on an event loop, and runs what `put` is given meanwhile.
+
+        `rest` waits for the end of a call whose answer is not wanted any more.
+        """
+
+
+callers_thread: ContextVar[CallersThread | None] = ContextVar("grpc_bridge_callers_thread", default=None)
+"""Set by the test clients in the context of a call."""
+
+
 class Call:
     """The sender of the signals."""
 
@@ -36,16 +54,37 @@ class Call:
 def call_started() -> None:
     """Sends `request_started`, if need be. For the thread of a `def` handler, before it runs."""
     if getattr(_thread, "has_connections", False) or _heard_beyond_django(request_started):
-        request_started.send(sender=Call)
+        _send(request_started)
 
 
 def call_finished() -> None:
     """Sends `request_finished`, if need be. For the thread of a `def` handler, after it has run."""
     if getattr(_thread, "has_connections", False) or _caches_are_closed() or _heard_beyond_django(request_finished):
-        request_finished.send(sender=Call)
+        _send(request_finished)
         _thread.has_connections = any(
             wrapper.connection is not None for wrapper in connections.all(initialized_only=True)
         )
+
+
+def _send(signal: Signal) -> None:
+    if callers_thread.get() is None:
+        signal.send(sender=Call)
+    else:
+        with _connections_kept():
+            signal.send(sender=Call)
+
+
+@contextmanager
+def _connections_kept() -> Iterator[None]:
+    """Around the sending of a signal: lets it close no connections, as Django's test client does."""
+    signals = request_started, request_finished
+    for signal in signals:
+        signal.disconnect(close_old_connections)
+    try:
+        yield
+    finally:
+        for signal in signals:
+            signal.connect(close_old_connections)
 
 
 def _remember_connection(**_: Any) -> None:
@@ -74,32 +113,46 @@ def _heard_beyond_django(signal: Signal) -> bool:
 class AsyncCallThread:
     """Around an `async def` handler: gives it a thread for sync code on demand and lets that go at its end."""
 
-    __slots__ = ("_context", "_token")
+    __slots__ = ("_callers_thread", "_context", "_token")
 
     def __enter__(self) -> AsyncCallThread:
         self._context = ThreadSensitiveContext()
         self._token = SyncToAsync.thread_sensitive_context.set(self._context)
+        self._callers_thread = callers_thread.get()
+        if self._callers_thread is not None:
+            SyncToAsync.context_to_thread_executor[self._context] = self._callers_thread
         return self
 
     def __exit__(self, *_: object) -> None:
         SyncToAsync.thread_sensitive_context.reset(self._token)
         executor = SyncToAsync.context_to_thread_executor.pop(self._context, None)
-        if executor is not None:
+        if self._callers_thread is not None:
+            self._callers_thread.submit(copy_context().run, call_finished)
+        elif executor is not None:
             executor.submit(leave_thread)
             executor.shutdown(wait=False)  # waiting would hold up the event loop for a query that was cancelled
-
-    @staticmethod
-    def is_entered() -> bool:
-        """Whether the current task is inside such a block."""
-        return SyncToAsync.thread_sensitive_context.get(None) is not None
 
     async def started(self) -> None:
         """Sends `request_started` if somebody besides Django listens; `request_finished` then follows at the end."""
         if _heard_beyond_django(request_started) or _heard_beyond_django(request_finished):
-            await request_started.asend(sender=Call)
+            with _connections_kept() if self._callers_thread is not None else nullcontext():
+                await request_started.asend(sender=Call)
 
 
 def leave_thread() -> None:
     """Sends `request_finished` and closes the connections of a thread that ends."""
     request_finished.send(sender=Call)
     connections.close_all()  # of no use to another thread
+
+
+@contextmanager
+def sync_code_in(executor: Executor) -> Iterator[None]:
+    """Has `executor` run what the current task hands to `sync_to_async`, as every async ORM call does."""
+    context = ThreadSensitiveContext()
+    SyncToAsync.context_to_thread_executor[context] = executor
+    token = SyncToAsync.thread_sensitive_context.set(context)
+    try:
+        yield
+    finally:
+        SyncToAsync.thread_sensitive_context.reset(token)
+        del SyncToAsync.context_to_thread_executor[context]

@@ -12,11 +12,13 @@ import django.test
 import grpc
 
 from grpc_bridge.conf import BridgeSettings
+from grpc_bridge.lifecycle import callers_thread
 from grpc_bridge.registry import Registry
 from grpc_bridge.testing.aio_calls import AsyncCall, StreamStream, StreamUnary, UnaryStream, UnaryUnary
 from grpc_bridge.testing.aio_exchange import Exchange
 from grpc_bridge.testing.bridge import CurrentBridge, Register, failures
 from grpc_bridge.testing.calls import HOST, Answer, CallOptions, StubMethod, call_arguments
+from grpc_bridge.testing.threads import ThreadOfAsyncTest
 from grpc_bridge.transports.asgi import AsgiBridge, Scope
 
 AnyCall = TypeVar("AnyCall", bound=AsyncCall)
@@ -36,6 +38,7 @@ class AsyncClient(django.test.AsyncClient, grpc.aio.Channel):
         super().__init__(*args, **kwargs)
         self._bridge = CurrentBridge(_make_bridge, register)
         self._calls: set[AsyncCall] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
 
     def unary_unary(self, method: str, *args: Any, **kwargs: Any) -> Callable[..., UnaryUnary]:  # type: ignore[override]
@@ -78,7 +81,10 @@ class AsyncClient(django.test.AsyncClient, grpc.aio.Channel):
         exchange = Exchange(self._bridge.get(), self._scope(method.path, options.headers()), answer, self.cookies.load)
         context = copy_context()
         context.run(failures.set, answer.failures)
-        exchange.start(context)
+        context.run(callers_thread.set, ThreadOfAsyncTest())
+        task = exchange.start(context)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
         return exchange
 
     def _scope(self, path: str, headers: dict[str, str]) -> Scope:
@@ -110,12 +116,12 @@ class AsyncClient(django.test.AsyncClient, grpc.aio.Channel):
     async def close(self, grace: float | None = None) -> None:
         """Refuses calls from now on, and ends those that run: at once, or after `grace` seconds."""
         self._closed = True
-        calls = list(self._calls)
-        if grace is not None and calls:
-            await asyncio.wait([asyncio.ensure_future(call.code()) for call in calls], timeout=grace)
-        for call in calls:
+        if self._tasks and grace is not None:
+            await asyncio.wait(self._tasks, timeout=grace)
+        for call in list(self._calls):
             call.cancel()
-            await call.code()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
 
     async def __aenter__(self) -> AsyncClient:
         return self

@@ -41,9 +41,10 @@ class Exchange:
         self.reads_to_end = False
         """Whether somebody waits for the status, so that responses that nobody takes must not stop the handler."""
 
-    def start(self, context: Context) -> None:
-        """Starts the application."""
+    def start(self, context: Context) -> asyncio.Task[None]:
+        """Starts the application, in a task that it gives."""
         self._task = asyncio.get_running_loop().create_task(self._run(), context=context)
+        return self._task
 
     async def _run(self) -> None:
         try:

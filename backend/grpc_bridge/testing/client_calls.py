@@ -10,9 +10,11 @@ from typing import Any, NoReturn
 
 import grpc
 
+from grpc_bridge.lifecycle import callers_thread
 from grpc_bridge.protocol.metadata import Metadatum
 from grpc_bridge.testing.bridge import failures
 from grpc_bridge.testing.calls import CANCELLED, Answer, Outcome, request_failed
+from grpc_bridge.testing.threads import WaitingThread
 
 
 class RequestBody:
@@ -58,6 +60,8 @@ class Exchange:
         self._keep_cookie = keep_cookie
         self._context = copy_context()
         self._context.run(failures.set, answer.failures)
+        self._thread = WaitingThread()
+        self._context.run(callers_thread.set, self._thread)
         self._result: Iterable[bytes] = ()
         self._pieces: Iterator[bytes] | None = None
         self.answer = answer
@@ -86,10 +90,13 @@ class Exchange:
             self._pieces = iter(self._result)
         return next(self._pieces, None)
 
-    def _start_response(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:
+    def _start_response(
+        self, status: str, headers: list[tuple[str, str]], exc_info: Any = None
+    ) -> Callable[[bytes], None]:
         self.answer.start(int(status.partition(" ")[0]), headers)
         for cookie in self.answer.cookies:
             self._keep_cookie(cookie)
+        return self.answer.receive_data
 
     def close(self, outcome: Outcome | None) -> None:
         """Ends the exchange as a server does, with `outcome` if the answer has no other."""
@@ -97,6 +104,10 @@ class Exchange:
         close = getattr(self._result, "close", None)
         if close is not None:
             self._context.run(close)
+        self._context.run(self._thread.wait)
+
+    def __del__(self) -> None:
+        self._thread.leave()
 
 
 class ClientCall(grpc.Call):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import fields, replace
 from typing import Any
 
@@ -15,8 +16,24 @@ from grpc_bridge.checks import check_settings
 from grpc_bridge.conf import BridgeSettings, load_settings
 
 NAMES = [field.name.upper() for field in fields(BridgeSettings)]
-SIZES = [field.name.upper() for field in fields(BridgeSettings) if field.type == "int"]
-WRONG_VALUES = [0, -1, 2**32, "1", "", 1.0, None, True, False, [1], b"1"]
+FLOATS = [field.name.upper() for field in fields(BridgeSettings) if str(field.type).startswith("float")]
+NUMBERS = [field.name.upper() for field in fields(BridgeSettings) if str(field.type).startswith("int")] + FLOATS
+MAY_BE_NONE = [field.name.upper() for field in fields(BridgeSettings) if str(field.type).endswith(" | None")]
+
+RIGHT_VALUES = [
+    *((name, value) for name in NUMBERS for value in (1, 17, 2**32 - 1)),
+    *((name, value) for name in FLOATS for value in (0.001, 1.0, 2.0**31)),
+    *((name, None) for name in MAY_BE_NONE),
+]
+WRONG_VALUES = [
+    *(
+        (name, value)
+        for name in NUMBERS
+        for value in (0, -1, 2**32, math.inf, math.nan, "1", "", True, False, [1], b"1")
+    ),
+    *((name, 1.0) for name in NUMBERS if name not in FLOATS),
+    *((name, None) for name in NUMBERS if name not in MAY_BE_NONE),
+]
 
 
 def test_nothing_set_is_the_defaults(settings: Any) -> None:
@@ -27,20 +44,30 @@ def test_nothing_set_is_the_defaults(settings: Any) -> None:
     assert load_settings() == BridgeSettings()
 
 
-def test_the_limits_are_on_by_default() -> None:
-    assert BridgeSettings().max_receive_message_bytes == BridgeSettings().max_send_message_bytes == 4 * 1024 * 1024
-    assert BridgeSettings().sync_threads == 32
+def test_the_limits_are_on_by_default_but_for_the_time_of_streams() -> None:
+    assert {name.lower(): getattr(BridgeSettings(), name.lower()) for name in NUMBERS} == {
+        "max_receive_message_bytes": 4 * 1024 * 1024,
+        "max_send_message_bytes": 4 * 1024 * 1024,
+        "max_metadata_bytes": 16 * 1024,
+        "max_metadata_entries": 128,
+        "max_concurrent_calls": 1_000,
+        "max_concurrent_streams": 10_000,
+        "max_stream_seconds": None,
+        "max_stream_idle_seconds": None,
+        "request_body_seconds": 60.0,
+        "sync_threads": 32,
+        "sync_queue": 1_000,
+        "cors_max_age_seconds": 2 * 60 * 60,
+    }
 
 
-@pytest.mark.parametrize("name", SIZES)
-@pytest.mark.parametrize("value", [1, 17, 2**32 - 1])
-def test_each_size_can_be_set(settings: Any, name: str, value: int) -> None:
+@pytest.mark.parametrize(("name", "value"), RIGHT_VALUES)
+def test_each_number_can_be_set(settings: Any, name: str, value: Any) -> None:
     settings.GRPC_BRIDGE = {name: value}
     assert load_settings() == replace(BridgeSettings(), **{name.lower(): value})
 
 
-@pytest.mark.parametrize("name", SIZES)
-@pytest.mark.parametrize("value", WRONG_VALUES, ids=repr)
+@pytest.mark.parametrize(("name", "value"), WRONG_VALUES)
 def test_what_it_cannot_be_is_refused_by_name(settings: Any, name: str, value: Any) -> None:
     settings.GRPC_BRIDGE = {name: value}
     with pytest.raises(ImproperlyConfigured) as caught:

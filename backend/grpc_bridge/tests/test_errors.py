@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import sys
 from typing import Any
 
 import grpc
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.exceptions import DisallowedHost, ObjectDoesNotExist, PermissionDenied, ValidationError
+from django.core.signals import got_request_exception
 from django.http import Http404
 
 from grpc_bridge.errors import EXCEPTION_CODES, status_of
@@ -87,6 +89,25 @@ def test_the_traceback_is_in_the_log(call_context: Any, caplog: pytest.LogCaptur
     assert "Traceback" in caplog.text
     assert SECRET in caplog.text
     assert SECRET not in call_context.status()[1]
+
+
+@pytest.mark.parametrize(("error", "told"), [(ValueError(SECRET), True), (PermissionDenied(SECRET), False)])
+def test_django_is_told_of_an_exception_without_a_meaning(error: Exception, told: bool, call_context: Any) -> None:
+    """As of one that a view raised, so that what reports errors reports it. A receiver that fails changes nothing."""
+    seen: list[BaseException | None] = []
+
+    def receive(**_: Any) -> None:
+        seen.append(sys.exc_info()[1])
+        raise RuntimeError
+
+    got_request_exception.connect(receive)
+    try:
+        raise error
+    except Exception as raised:
+        status_of(raised, call_context)
+    finally:
+        got_request_exception.disconnect(receive)
+    assert seen == [error] * told
 
 
 def test_an_error_of_the_protocol_is_told_as_it_is(call_context: Any, caplog: pytest.LogCaptureFixture) -> None:

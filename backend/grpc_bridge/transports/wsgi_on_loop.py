@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import queue
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 
 from grpc_bridge.call import Call
 from grpc_bridge.executors import background_loop
+from grpc_bridge.lifecycle import callers_thread
 from grpc_bridge.protocol.status import StatusError
 from grpc_bridge.transports.asgi import serve_call
 from grpc_bridge.transports.asgi_request import Event
@@ -60,23 +62,31 @@ class _Exchange:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+        self._events: queue.SimpleQueue[Event | Callable[[], None] | None] = queue.SimpleQueue()
         self._asked: asyncio.Future[bytes | None] | None = None
         self._sent: asyncio.Future[None] | None = None
         self._gone = asyncio.Event()
+        self._is_over = False
 
     # In the server's thread.
 
     def start(self, call: Call) -> None:
         """Starts the call on the loop."""
         self._call = call
+        thread = callers_thread.get()
+        if thread is not None:
+            thread.waits(self._events.put, self._rest)
         self._future = asyncio.run_coroutine_threadsafe(serve_call(call, self, self._send), self._loop)
         self._future.add_done_callback(lambda _: self._events.put(None))
 
     def events(self) -> Iterator[Event]:
         """Gives what the loop sends or asks for, until the call is over. Raises what the call on the loop raised."""
         while (event := self._events.get()) is not None:
-            yield event
+            if callable(event):
+                event()
+            else:
+                yield event
+        self._is_over = True
         self._future.result()
 
     def read(self, messages: Iterator[bytes]) -> None:
@@ -93,6 +103,10 @@ class _Exchange:
     def disconnect(self) -> None:
         """Tells the loop that the caller has gone. After the end of the call it changes nothing."""
         self._loop.call_soon_threadsafe(self._on_disconnect)
+
+    def _rest(self) -> None:
+        if not self._is_over:
+            deque(self.events(), maxlen=0)
 
     # On the loop.
 
@@ -130,6 +144,8 @@ class _Exchange:
         if self._asked is None or self._asked.done():
             return
         if error is None:
+            if self._call.clock is not None:
+                self._call.clock.message_passed()
             self._asked.set_result(message)
         else:
             self._asked.set_exception(error)

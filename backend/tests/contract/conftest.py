@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import grpc
 import pytest
 
 from tests.conftest import SERVER_AT_START
+from tests.contract.case import Transport
 from tests.contract.control import Control, new_key
 from tests.contract.grpc_web import MODES, GrpcWebTransport, Mode
+from tests.contract.grpcio_servers import running_grpcio, running_grpcio_aio
 from tests.contract.methods import FLAVOURS, path
+from tests.contract.native import NativeTransport, connect
+from tests.contract.transports import BRIDGE, GRPCIO, WEB_BINARY, WEB_TEXT
 from tests.servers import ASGI, KINDS, WSGI, Server, running_server
 
 INTERCEPTED_SETTINGS = "tests.contract.intercepted_settings"
+SITE_SETTINGS = "tests.contract.site_settings"
 
 
 @pytest.fixture(params=MODES, ids=[mode.name for mode in MODES])
@@ -79,8 +85,64 @@ def runs_no_handler(control: Control, flavour: str) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
+def asgi_channel(asgi_server: Server) -> Iterator[grpc.Channel]:
+    """A native connection to the ASGI server."""
+    with connect(asgi_server.authority) as channel:
+        yield channel
+
+
+@pytest.fixture(scope="session")
+def wsgi_channel(wsgi_server: Server) -> Iterator[grpc.Channel]:
+    """A native connection to the WSGI server, which serves its calls one after the other."""
+    with connect(wsgi_server.authority) as channel:
+        yield channel
+
+
+@pytest.fixture(scope="session")
+def grpcio_channel() -> Iterator[grpc.Channel]:
+    """A connection to a real `grpc.server`."""
+    with running_grpcio() as address, connect(address) as channel:
+        yield channel
+
+
+@pytest.fixture(scope="session")
+def grpcio_aio_channel() -> Iterator[grpc.Channel]:
+    """A connection to a real `grpc.aio.server`."""
+    with running_grpcio_aio() as address, connect(address) as channel:
+        yield channel
+
+
+@pytest.fixture
+def transport_of(request: pytest.FixtureRequest, server_of_kind: Callable[[str], Server]) -> Callable[[str], Transport]:
+    """Gives a transport by its name in `transports.SERVED`."""
+
+    def get(name: str) -> Transport:
+        if name not in BRIDGE:
+            channel = "grpcio_channel" if name == GRPCIO else "grpcio_aio_channel"
+            return NativeTransport(request.getfixturevalue(channel))
+        kind, wire = BRIDGE[name]
+        server = server_of_kind(kind)
+        modes = dict(zip((WEB_BINARY, WEB_TEXT), MODES, strict=True))
+        if wire in modes:
+            return GrpcWebTransport(server, modes[wire])
+        return NativeTransport(request.getfixturevalue("asgi_channel" if kind == ASGI else "wsgi_channel"))
+
+    return get
+
+
+@pytest.fixture(scope="package", params=KINDS)
+def site_server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, migrated: Path
+) -> Iterator[Server]:
+    """Each server in turn, with the settings in `site_settings.py`."""
+    directory = tmp_path_factory.mktemp(f"site-{request.param}")
+    with running_server(request.param, directory, settings=SITE_SETTINGS, database=migrated) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
 def intercepted_asgi_server(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> Iterator[Server]:
-    """The ASGI server with interceptors."""
+    """The ASGI server, with the settings in `intercepted_settings.py`."""
     directory = tmp_path_factory.mktemp("intercepted-asgi")
     with running_server(ASGI, directory, settings=INTERCEPTED_SETTINGS, database=migrated) as server:
         yield server
@@ -88,25 +150,37 @@ def intercepted_asgi_server(tmp_path_factory: pytest.TempPathFactory, migrated: 
 
 @pytest.fixture(scope="session")
 def intercepted_wsgi_server(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> Iterator[Server]:
-    """The WSGI server with interceptors."""
+    """The same for the WSGI server."""
     directory = tmp_path_factory.mktemp("intercepted-wsgi")
     with running_server(WSGI, directory, settings=INTERCEPTED_SETTINGS, database=migrated) as server:
         yield server
 
 
-def _shown(server: Server, request: pytest.FixtureRequest) -> Server:
-    request.node.stash[SERVER_AT_START] = server, server.log_size()
-    return server
+@pytest.fixture
+def intercepted_of_kind(request: pytest.FixtureRequest) -> Callable[[str], Server]:
+    """Gives the running server of one of `KINDS` that has interceptors."""
+
+    def get(kind: str) -> Server:
+        name = "intercepted_asgi_server" if kind == ASGI else "intercepted_wsgi_server"
+        server: Server = request.getfixturevalue(name)
+        request.node.stash[SERVER_AT_START] = server, server.log_size()
+        return server
+
+    return get
 
 
 @pytest.fixture(params=KINDS)
-def intercepted_server(request: pytest.FixtureRequest) -> Server:
+def intercepted_server(request: pytest.FixtureRequest, intercepted_of_kind: Callable[[str], Server]) -> Server:
     """Each server with interceptors in turn."""
-    name = "intercepted_asgi_server" if request.param == ASGI else "intercepted_wsgi_server"
-    return _shown(request.getfixturevalue(name), request)
+    return intercepted_of_kind(request.param)
 
 
-@pytest.fixture(params=["asgi_server", "wsgi_server", "intercepted_asgi_server", "intercepted_wsgi_server"])
-def any_server(request: pytest.FixtureRequest) -> Server:
-    """Each server, without and with interceptors."""
-    return _shown(request.getfixturevalue(request.param), request)
+@pytest.fixture(params=[(kind, intercepts) for kind in KINDS for intercepts in ("", "intercepted")], ids="-".join)
+def any_server(
+    request: pytest.FixtureRequest,
+    server_of_kind: Callable[[str], Server],
+    intercepted_of_kind: Callable[[str], Server],
+) -> Server:
+    """Each server in turn, without and with interceptors."""
+    kind, intercepts = request.param
+    return intercepted_of_kind(kind) if intercepts else server_of_kind(kind)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from grpc_bridge.protocol.status import StatusCode, StatusError
-from grpc_bridge.protocol.timeout import LONGEST_SECONDS, decode_timeout
+from grpc_bridge.protocol.timeout import LONGEST_SECONDS, decode_timeout, encode_timeout
 
 
 @pytest.mark.parametrize(
@@ -47,3 +47,21 @@ def test_anything_else_is_refused(value: str) -> None:
     with pytest.raises(StatusError) as caught:
         decode_timeout(value)
     assert (caught.value.code, caught.value.message) == (StatusCode.INTERNAL, "Error parsing 'grpc-timeout'")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "value"),
+    [
+        (0, "0n"),
+        (-1, "0n"),
+        (1e-12, "1n"),
+        (0.05, "50000000n"),
+        (1.5, "1500000u"),
+        (100, "100000m"),
+        (86400.0 * 30, "2592000S"),
+        (float("inf"), "5256000M"),
+    ],
+)
+def test_a_timeout_is_written_in_the_finest_unit_that_eight_digits_can_say(seconds: float, value: str) -> None:
+    assert encode_timeout(seconds) == value
+    assert decode_timeout(value) == pytest.approx(min(max(seconds, 1e-9), LONGEST_SECONDS) if seconds > 0 else 0)
