@@ -37,12 +37,10 @@ MAX_ITEMS = 20
 MAX_QUANTITY = 99
 MIN_KEY_CHARACTERS = 8
 MAX_KEY_CHARACTERS = 64
-
 DEFAULT_PAGE_SIZE = 20
 MAX_PAGE_SIZE = 100
 
-STREAM_CHUNK = 100
-"""How many orders a stream holds at a time."""
+STREAM_CHUNK = 100  # orders that a stream holds at a time
 
 STEPS: Mapping[OrderStatus, frozenset[OrderStatus]] = {
     OrderStatus.PLACED: frozenset({OrderStatus.PAID, OrderStatus.CANCELLED}),
@@ -142,8 +140,8 @@ def place_order(customer: AbstractBaseUser, quantities: Sequence[tuple[int, int]
     """
     if not getattr(customer, "is_customer", False):
         raise PermissionDenied("Only customers place orders.")
-    _check_items(quantities)
     _check_key(idempotency_key)
+    _check_items(quantities)
     wanted = dict(quantities)
     fingerprint = hashlib.sha256(json.dumps(sorted(wanted.items())).encode()).hexdigest()
     try:
@@ -214,7 +212,7 @@ def move_order(order_id: int, status: OrderStatus) -> Order:
 
 
 def next_status(status: OrderStatus) -> OrderStatus | None:
-    """Gives where an order goes from there if nothing goes wrong, None if it is through."""
+    """Gives where an order goes if nothing goes wrong, None if it is through."""
     return next((step for step in STEPS[status] if step is not OrderStatus.CANCELLED), None)
 
 
