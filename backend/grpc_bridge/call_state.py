@@ -125,6 +125,10 @@ class CallContext:
         self._trailing_pairs = encode_metadata(given)
         self._given_trailing = given
 
+    def add_trailing_metadata(self, key: str, value: str | bytes) -> None:
+        """Adds an entry to what travels with the status. Raises `ValueError` for what may not travel."""
+        self.set_trailing_metadata((*(self._given_trailing or ()), (key, value)))
+
     def set_compression(self, compression: grpc.Compression) -> None:
         """Compresses the messages of the answer, if the caller accepts it. To be set before the first one.
 

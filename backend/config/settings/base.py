@@ -7,6 +7,7 @@ Environment read here:
 
 import os
 from pathlib import Path
+from typing import Any
 
 from csp.constants import NONE, SELF
 
@@ -79,12 +80,23 @@ DATABASES = {
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "users.User"
+LOGIN_URL = "pages:sign-in"
+LOGIN_REDIRECT_URL = "pages:index"
+LOGOUT_REDIRECT_URL = "pages:index"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
+
+# How many proxies stand in front, each of which adds to X-Forwarded-For the address that it has seen.
+TRUSTED_PROXY_COUNT = 0
+
+GRPC_BRIDGE: dict[str, Any] = {
+    "DEFAULT_ACCESS": "grpc_bridge.access.nobody",
+    "TOKEN_USER": "services.users.logic.user_of_token",
+}
 
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
