@@ -129,14 +129,32 @@ class AsyncCallThread:
         if self._callers_thread is not None:
             self._callers_thread.submit(copy_context().run, call_finished)
         elif executor is not None:
-            executor.submit(leave_thread)
-            executor.shutdown(wait=False)  # waiting would hold up the event loop for a query that was cancelled
+            _end_thread(executor)
 
     async def started(self) -> None:
         """Sends `request_started` if somebody besides Django listens; `request_finished` then follows at the end."""
         if _heard_beyond_django(request_started) or _heard_beyond_django(request_finished):
             with _connections_kept() if self._callers_thread is not None else nullcontext():
                 await request_started.asend(sender=Call)
+
+
+def release_thread() -> None:
+    """Lets go of the thread that an `async def` handler has used for sync code so far, with its database connections.
+
+    For a stream that has asked the database who calls and will now wait for long: it would keep both until its end.
+    Sync code that it runs later gets a new thread. Does nothing for a call that has none.
+    """
+    context = SyncToAsync.thread_sensitive_context.get(None)
+    if context is None or callers_thread.get() is not None:
+        return
+    executor = SyncToAsync.context_to_thread_executor.pop(context, None)
+    if executor is not None:
+        _end_thread(executor)
+
+
+def _end_thread(executor: Executor) -> None:
+    executor.submit(leave_thread)
+    executor.shutdown(wait=False)  # waiting would hold up the event loop for a query that was cancelled
 
 
 def leave_thread() -> None:

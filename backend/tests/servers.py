@@ -13,7 +13,6 @@ import contextlib
 import http.client
 import os
 import re
-import shutil
 import signal
 import socket
 import ssl
@@ -23,6 +22,8 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.databases import Database, copied_database, migrated_database
 
 BACKEND_DIR = Path(__file__).resolve().parent.parent
 HOST = "127.0.0.1"
@@ -78,6 +79,7 @@ class Server:
     port: int
     pid: int
     log_path: Path
+    database: Database
     host: str = HOST
     tls: ssl.SSLContext | None = None
 
@@ -115,27 +117,14 @@ class Server:
         return self.log_path.stat().st_size
 
 
-def migrated_database(directory: Path, settings: str = "config.settings.test") -> Path:
-    """Makes an SQLite database with all migrations in `directory`, and gives its path."""
-    path = directory / "database.sqlite3"
-    subprocess.run(
-        [sys.executable, "manage.py", "migrate", "--verbosity", "0"],
-        cwd=BACKEND_DIR,
-        env=os.environ | {"DJANGO_SETTINGS_MODULE": settings, "DJANGO_SQLITE_PATH": str(path)},
-        check=True,
-        timeout=START_SECONDS,
-    )
-    return path
-
-
-def gunicorn(kind: str) -> Program:
+def gunicorn(kind: str, workers: int = 1) -> Program:
     """gunicorn with a worker class, as in production."""
     return Program(
         kind,
         lambda _: [sys.executable, "-m", "gunicorn", "-c", "config/gunicorn.conf.py"],
         lambda listener: {
             "WEB_BIND": f"fd://{listener}",
-            "WEB_CONCURRENCY": "1",
+            "WEB_CONCURRENCY": str(workers),
             "WEB_GRACEFUL_TIMEOUT": str(GRACEFUL_SECONDS),
             "WEB_H2C": "1",
             "WEB_THREADS": str(WSGI_THREADS),
@@ -145,53 +134,57 @@ def gunicorn(kind: str) -> Program:
 
 
 def running_server(
-    kind: str, directory: Path, *, settings: str = "config.settings.test", database: Path | None = None, port: int = 0
+    kind: str,
+    directory: Path,
+    *,
+    settings: str = "config.settings.test",
+    database: Database | None = None,
+    port: int = 0,
+    workers: int = 1,
 ) -> contextlib.AbstractContextManager[Server]:
     """Runs gunicorn with a worker class of `KINDS`, as `running_program` does."""
-    return running_program(gunicorn(kind), directory, settings=settings, database=database, port=port)
+    return running_program(gunicorn(kind, workers), directory, settings=settings, database=database, port=port)
 
 
 @contextlib.contextmanager
 def running_program(
-    program: Program, directory: Path, *, settings: str, database: Path | None = None, port: int = 0
+    program: Program, directory: Path, *, settings: str, database: Database | None = None, port: int = 0
 ) -> Iterator[Server]:
-    """Starts a server of one worker and ends it. `directory` gets its log, and its database if none is given.
+    """Starts a server and ends it. `directory` gets its log, and its database if that is a file.
 
     `database` is copied, so that servers may start from the same one. `port` is that of a server which has ended and is
     to come back; 0 takes a free one. Raises `ServerError` if the server does not start, does not end by itself when
     told to, ends with a failure, or has logged one of `SIGNS_OF_FAULTS`.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    own_database = directory / "database.sqlite3"
-    if database is None:
-        migrated_database(directory, settings)
-    else:
-        shutil.copyfile(database, own_database)
     log_path = directory / "server.log"
-    with log_path.open("ab") as log, socket.create_server((HOST, port), backlog=128) as listener:
-        port = listener.getsockname()[1]
-        process = _spawn(program, listener, log, settings, own_database)
-    server = Server(program.name, port, process.pid, log_path, tls=program.tls)
-    try:
-        _wait_until_answering(server, process)
-        yield server
-    finally:
-        killed = _stop(process)
-    _check_end(server, process, killed)
+    with contextlib.ExitStack() as stack:
+        migrated = migrated_database(directory, settings)
+        own = stack.enter_context(migrated if database is None else copied_database(database, directory))
+        with log_path.open("ab") as log, socket.create_server((HOST, port), backlog=128) as listener:
+            port = listener.getsockname()[1]
+            process = _spawn(program, listener, log, settings, own)
+        server = Server(program.name, port, process.pid, log_path, own, tls=program.tls)
+        try:
+            _wait_until_answering(server, process)
+            yield server
+        finally:
+            killed = _stop(process)
+        _check_end(server, process, killed)
 
 
 def _spawn(
-    program: Program, listener: socket.socket, log: object, settings: str, database: Path
+    program: Program, listener: socket.socket, log: object, settings: str, database: Database
 ) -> subprocess.Popen[bytes]:
     """The socket is handed over listening, so the port cannot be taken by somebody else in between."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("WEB_", "GUNICORN_"))}
     environment |= {
         "DJANGO_SETTINGS_MODULE": settings,
-        "DJANGO_SQLITE_PATH": str(database),
         "PYTHONUNBUFFERED": "1",
         # gunicorn leaves a copy of the socket that it is handed to the garbage collection, and the heartbeat file of a
         # worker that it had to end, because a browser kept its connections open, to the end of the process.
         "PYTHONWARNINGS": "default,ignore::ResourceWarning:gunicorn.arbiter,ignore:unclosed file:ResourceWarning:sys",
+        **database.environment,
     }
     return subprocess.Popen(
         program.command(listener.fileno()),

@@ -7,7 +7,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import grpc
 import pytest
@@ -23,6 +22,7 @@ from tests.contract.methods import ASYNC, FLAVOURS, SYNC
 from tests.contract.native import NativeTransport, connect
 from tests.contract.servicers.lifetime import STARTED
 from tests.contract.small_limits import CALLS, METADATA_BYTES, METADATA_ENTRIES, QUEUE, STREAMS, THREADS
+from tests.databases import Database
 from tests.servers import KINDS, Server, running_server
 
 EXHAUSTED = grpc.StatusCode.RESOURCE_EXHAUSTED
@@ -40,7 +40,7 @@ OpenOne = Callable[[str, str, Message], OpenCall]
 
 @pytest.fixture(scope="module", params=KINDS)
 def small_server(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, migrated: Path
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, migrated: Database
 ) -> Iterator[Server]:
     """Each server in turn."""
     directory = tmp_path_factory.mktemp(f"small-{request.param}")

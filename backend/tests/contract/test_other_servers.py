@@ -8,7 +8,6 @@ from __future__ import annotations
 import queue
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import grpc
 import pytest
@@ -26,6 +25,7 @@ from tests.contract.methods import ASYNC, SYNC, path
 from tests.contract.native import NativeTransport, connect, start
 from tests.contract.servicers.lifetime import CALLBACK, CANCELLED, CLOSED, INACTIVE, STARTED
 from tests.contract.transports import NATIVE
+from tests.databases import Database
 from tests.other_servers import H11, HYPERCORN, ZTTP, Certificate, new_certificate, program
 from tests.servers import ASGI, Server, running_program
 
@@ -43,7 +43,10 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
 
 @pytest.fixture(scope="module", params=[f"{name}, {tls}" for name in (HYPERCORN, ZTTP) for tls in ("TLS", "no TLS")])
 def http2_server(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, migrated: Path, certificate: Certificate
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    migrated: Database,
+    certificate: Certificate,
 ) -> Iterator[Server]:
     """Each server in turn, with TLS and without."""
     name, _, tls = request.param.partition(", ")
@@ -141,7 +144,7 @@ def test_the_same_port_serves_grpc_web_by_http_1(http2_server: Server, mode: Mod
 
 
 @pytest.fixture(scope="module")
-def h11_server(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> Iterator[Server]:
+def h11_server(tmp_path_factory: pytest.TempPathFactory, migrated: Database) -> Iterator[Server]:
     """A server without HTTP/2."""
     directory = tmp_path_factory.mktemp("h11")
     with running_program(program(H11), directory, settings=SETTINGS, database=migrated) as server:

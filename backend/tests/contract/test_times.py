@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import grpc
 import pytest
@@ -24,6 +23,7 @@ from tests.contract.methods import ASYNC, SYNC
 from tests.contract.native import NativeTransport, connect
 from tests.contract.servicers.lifetime import CALLBACK, CANCELLED, INACTIVE, RPC_ERROR, STARTED
 from tests.contract.short_times import BODY_SECONDS, IDLE_SECONDS, STREAM_SECONDS
+from tests.databases import Database
 from tests.servers import KINDS, Server, running_server
 
 IN_TIME_SECONDS = 5.0
@@ -35,7 +35,7 @@ LATE = Answer((), grpc.StatusCode.DEADLINE_EXCEEDED, f"The request did not arriv
 
 @pytest.fixture(scope="module", params=KINDS)
 def hasty_server(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, migrated: Path
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, migrated: Database
 ) -> Iterator[Server]:
     """Each server in turn."""
     directory = tmp_path_factory.mktemp(f"hasty-{request.param}")
