@@ -21,8 +21,15 @@ def intercepted(intercepted_server: Server) -> GrpcWebTransport:
     return GrpcWebTransport(intercepted_server, MODES[0])
 
 
-BY_THE_WRAPPER = ("abort swallowed",)
-"""Cases in which grpcio does one thing for a `def` and another for an `async def`: the outermost wrapper counts."""
+BY_THE_WRAPPER = (
+    "abort swallowed",
+    "abort swallowed in a stream",
+    "set_code with a message",
+    "set_code with a message, requests stream",
+    "set_code with a number",
+)
+"""Cases in which a message is sent with a status other than OK by a `def`, and none by an `async def`, as in grpcio.
+The outermost wrapper counts, which is a `def` here."""
 
 
 @pytest.mark.parametrize(
