@@ -13,9 +13,9 @@ import types
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator
 from concurrent.futures import CancelledError, Executor, Future
-from contextvars import Context
+from contextvars import Context, ContextVar
 from functools import partial
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import grpc
 
@@ -30,6 +30,28 @@ class MessageStream(Protocol):
 
     async def next(self) -> bytes | None:
         """Gives the next message, None after the last. Raises `StatusError` for bad input."""
+
+
+class CallersThread(Executor):
+    """The thread of a caller in this process: sync code of the call runs there, step by step, and nowhere else."""
+
+    def waits(
+        self,
+        put: Callable[[Callable[[], None]], None],
+        rest: Callable[[], None],
+        serve: Callable[[Future[Any]], None],
+    ) -> None:
+        """The thread waits for a call on an event loop, and runs what `put` is given meanwhile.
+
+        `rest` waits for the end of a call whose answer is not wanted any more, `serve` as `serve_until` does.
+        """
+
+    def serve_until(self, future: Future[Any]) -> None:
+        """From sync code in this thread, which waits for `future`: does meanwhile what the call asks of the thread."""
+
+
+callers_thread: ContextVar[CallersThread | None] = ContextVar("grpc_bridge_callers_thread", default=None)
+"""Set by the test clients in the context of a call."""
 
 
 class LoopMessages:
@@ -69,8 +91,49 @@ def run_on_loop(coroutine: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLo
         raise grpc.RpcError from None
 
 
+class LoopTask(Generic[T]):
+    """A task on a loop as the thread that has started it sees it. `ended` is done when it is over, cancelled or not."""
+
+    def __init__(self, coroutine: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop) -> None:
+        """Starts it, with this thread's context variables. Raises `grpc.RpcError` where the loop is closed."""
+        self.ended: Future[T] = Future()
+        self._coroutine = coroutine
+        self._loop = loop
+        self._task: asyncio.Task[T] | None = None
+        self._is_cancelled = False
+        if not tell_loop(loop, self._start):
+            coroutine.close()
+            raise grpc.RpcError
+
+    def cancel(self) -> None:
+        """From anywhere: cancels the task, once, because it may still wait for what it does at its end."""
+        tell_loop(self._loop, self._cancel)
+
+    def _start(self) -> None:
+        self._task = self._loop.create_task(self._coroutine)
+        self._task.add_done_callback(self._end)
+        if self._is_cancelled:
+            self._task.cancel()
+
+    def _cancel(self) -> None:
+        if not self._is_cancelled and self._task is not None:
+            self._task.cancel()
+        self._is_cancelled = True
+
+    def _end(self, task: asyncio.Task[T]) -> None:
+        if task.cancelled():
+            self.ended.cancel()
+        elif (error := task.exception()) is not None:
+            self.ended.set_exception(error)
+        else:
+            self.ended.set_result(task.result())
+
+
 def wait_for(future: Future[T], loop: asyncio.AbstractEventLoop) -> T:
     """From a thread: gives the result of what runs on `loop`. Raises `grpc.RpcError` when the loop has given it up."""
+    caller = callers_thread.get()
+    if caller is not None:
+        caller.serve_until(future)
     while True:
         try:
             return future.result(LOOP_CHECK_SECONDS)
@@ -120,6 +183,8 @@ class ServingThread(Executor):
         self._inbox: queue.SimpleQueue[_Job | _Item | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._ended = False
+        self._arrived: Future[None] = Future()
+        self._at_end: list[Callable[[], object]] = []
 
     def serve(self) -> Iterator[Any]:
         """In the thread: runs what is submitted and gives what is sent, until `end`, or the end of the loop."""
@@ -131,14 +196,39 @@ class ServingThread(Executor):
                     entry.run()
         finally:
             self._give_up()
+            for function in self._at_end:
+                function()
+
+    def at_end(self, function: Callable[[], object]) -> None:
+        """From anywhere, while the thread serves: has it call `function`, which must not raise, when it is through."""
+        self._at_end.append(function)
 
     def _next(self) -> _Job | _Item | None:
+        caller = callers_thread.get()
         while True:
+            if caller is not None:
+                caller.serve_until(self._arrival())
             try:
                 return self._inbox.get(timeout=LOOP_CHECK_SECONDS)
             except queue.Empty:
                 if self._loop.is_closed():
                     return None
+
+    def _arrival(self) -> Future[None]:
+        """Gives what is done as soon as the inbox is not empty."""
+        with self._lock:
+            self._arrived = Future()
+            if not self._inbox.empty():
+                self._arrived.set_result(None)
+            return self._arrived
+
+    def _put(self, entry: _Job | _Item | None) -> None:
+        with self._lock:
+            if self._ended and isinstance(entry, _Job):
+                raise RuntimeError("the thread has left the call")
+            self._inbox.put(entry)
+            if not self._arrived.done():
+                self._arrived.set_result(None)
 
     def _give_up(self) -> None:
         """Nobody shall wait for what is not run any more."""
@@ -152,15 +242,12 @@ class ServingThread(Executor):
     def submit(self, function: Callable[..., T], /, *arguments: Any, **keywords: Any) -> Future[T]:
         """From anywhere: has the thread run `function`. Raises `RuntimeError` when it serves no more."""
         job = _Job(Future(), partial(function, *arguments, **keywords))
-        with self._lock:
-            if self._ended:
-                raise RuntimeError("the thread has left the call")
-            self._inbox.put(job)
+        self._put(job)
         return job.future
 
     def end(self) -> None:
         """From anywhere: the thread is free after what it has been given before."""
-        self._inbox.put(None)
+        self._put(None)
 
     async def run(self, context: Context, function: Callable[..., T], *arguments: Any) -> T:
         """From the loop: runs `function` in the thread and gives its result, or raises its error."""
@@ -171,7 +258,7 @@ class ServingThread(Executor):
     async def send(self, value: object) -> None:
         """From the loop: hands `value` to `serve`, and waits until the thread comes back for more."""
         taken: asyncio.Future[None] = self._loop.create_future()
-        self._inbox.put(_Item(value))
+        self._put(_Item(value))
         self.submit(tell_loop, self._loop, _set, taken, None)
         await taken
 
