@@ -8,11 +8,15 @@
     def register(server):
         add_EchoServiceServicer_to_server(EchoServicer(), server)
 
-These two functions are the public surface; everything else may change.
+    # in a handler: who is logged in, as in a view; `get_user(context)` in a `def` handler
+    user = await grpc_bridge.aget_user(context)
+
+These functions are the public surface; everything else may change.
 """
 
 from __future__ import annotations
 
+from grpc_bridge.caller import aget_user, get_session, get_user, set_user
 from grpc_bridge.conf import load_settings
 from grpc_bridge.registry import discovered_registry
 from grpc_bridge.transports.asgi import Application as AsgiApplication
@@ -20,7 +24,7 @@ from grpc_bridge.transports.asgi import AsgiBridge
 from grpc_bridge.transports.wsgi import Application as WsgiApplication
 from grpc_bridge.transports.wsgi import WsgiBridge
 
-__all__ = ["asgi", "wsgi"]
+__all__ = ["aget_user", "asgi", "get_session", "get_user", "set_user", "wsgi"]
 
 
 def asgi(application: AsgiApplication) -> AsgiApplication:

@@ -5,18 +5,30 @@ request head -> Admission.decide -> a Call to serve, an HttpAnswer to send, or N
 
 from __future__ import annotations
 
+import logging
 import time
-from typing import NamedTuple
+from functools import partial
+from typing import NamedTuple, Protocol
 
+from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import setting_changed
+
+from grpc_bridge import call_log
 from grpc_bridge.call import Call
-from grpc_bridge.conf import BridgeSettings
+from grpc_bridge.call_log import LoggedCall
+from grpc_bridge.conf import BridgeSettings, load_settings
 from grpc_bridge.context import AsyncContext, CallSource, SyncContext
+from grpc_bridge.cors import configured_cors
+from grpc_bridge.interceptors import intercepted
+from grpc_bridge.policy import RequestSource, SitePolicy
 from grpc_bridge.protocol.compression import request_encoding
 from grpc_bridge.protocol.negotiation import HttpAnswer, answer_wire, classify
 from grpc_bridge.protocol.status import StatusCode, StatusError
 from grpc_bridge.protocol.timeout import decode_timeout
 from grpc_bridge.protocol.wire import BinaryWire
 from grpc_bridge.registry import Method, Registry
+
+logger = logging.getLogger("grpc_bridge")
 
 
 class RequestHead(NamedTuple):
@@ -31,25 +43,69 @@ class RequestHead(NamedTuple):
     accept_encoding: str | None
     has_http_trailers: bool
     """Whether the server can send trailers after this answer."""
+    host: str | None = None
+    origin: str | None = None
+    fetch_site: str | None = None
+
+
+class Source(CallSource, RequestSource, Protocol):
+    """The request itself, for what its head does not say and hardly any call needs."""
 
 
 class Admission:
-    """Decides about requests, by what is registered and set."""
+    """Decides about requests, by what is registered and set. `override_settings` in a test counts at once."""
 
     def __init__(self, registry: Registry, settings: BridgeSettings) -> None:
-        self._registry = registry
-        self._settings = settings
+        self._methods = registry
+        self._apply(settings)
+        setting_changed.connect(self._on_setting_changed)
 
-    def decide(self, head: RequestHead, source: CallSource) -> Call | HttpAnswer | None:
+    def _apply(self, settings: BridgeSettings) -> None:
+        self._settings = settings
+        self._registry = intercepted(self._methods, settings.interceptors)
+        self._cors = configured_cors(settings)
+        self._policy = SitePolicy(self._cors)
+
+    def _on_setting_changed(self, setting: str, **_: object) -> None:
+        settings = self._settings
+        if setting == "GRPC_BRIDGE":
+            try:
+                settings = load_settings()
+            except ImproperlyConfigured as error:
+                logger.error("The settings before stay in force: %s", error)
+        self._apply(settings)
+
+    def decide(self, head: RequestHead, source: Source) -> Call | HttpAnswer | None:
         """Gives the call that a request makes, the answer to one that cannot make any, or None for Django's."""
         method = self._registry.find(head.path)
+        if self._cors is not None and head.http_method == "OPTIONS":
+            preflight = self._cors.preflight(head, method is not None, source)
+            if preflight is not None:
+                return self._policy.refusal(head, source) or preflight
         wire = classify(method is not None, head.http_method, head.content_type, head.has_http_trailers)
-        if wire is None or isinstance(wire, HttpAnswer):
-            return wire
+        if wire is None:
+            return None
+        refusal = self._policy.refusal(head, source)
+        if refusal is not None:
+            return self._answer(refusal, head)
+        if isinstance(wire, HttpAnswer):
+            return self._answer(wire, head)
         try:
-            return self._admit(method or self._registry.find_generic(head.path), wire, head, source)
+            call = self._admit(method or self._registry.find_generic(head.path), wire, head, source)
         except StatusError as error:
-            return _refused(wire, head.accept, error)
+            if call_log.is_on(self._settings):
+                call_log.log_refused(head.path, source, error)
+            return self._answer(_refused(wire, head.accept, error), head)
+        if self._cors is not None:
+            call.cors = partial(self._cors.answer_headers, head.origin)
+        return call
+
+    def _answer(self, answer: HttpAnswer, head: RequestHead) -> HttpAnswer:
+        """Gives an answer so that a page which may call can read it."""
+        if self._cors is None:
+            return answer
+        keys = (name for name, _ in answer.headers if name.startswith("grpc-"))
+        return answer._replace(headers=(*answer.headers, *self._cors.answer_headers(head.origin, keys)))
 
     def _admit(self, method: Method | None, wire: BinaryWire, head: RequestHead, source: CallSource) -> Call:
         if method is None:
@@ -57,7 +113,8 @@ class Admission:
         encoding = None if head.encoding is None else request_encoding(head.encoding)
         deadline = None if head.timeout is None else time.monotonic() + decode_timeout(head.timeout)
         context = (AsyncContext if method.is_async else SyncContext)(head.path, source, deadline, head.accept_encoding)
-        return Call(method, wire, answer_wire(wire, head.accept), context, self._settings, encoding)
+        kind = LoggedCall if call_log.is_on(self._settings) else Call
+        return kind(method, wire, answer_wire(wire, head.accept), context, self._settings, encoding)
 
 
 def _refused(request_wire: BinaryWire, accept: str | None, error: StatusError) -> HttpAnswer:

@@ -7,11 +7,11 @@ from is the business of the `CallSource` that the transport hands in, and nothin
 from __future__ import annotations
 
 import logging
+import random
 import threading
 import time
-import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn, Protocol, TypeVar
 
 import grpc
 
@@ -75,7 +75,8 @@ class CallContext:
     def call_id(self) -> str:
         """A random id of this call, the same in the log and in what the caller is told."""
         if not self._call_id:
-            self._call_id = uuid.uuid4().hex
+            # A call's name protects nothing, and asking the system for randomness would cost more than the log line.
+            self._call_id = f"{random.getrandbits(128):032x}"
         return self._call_id
 
     def invocation_metadata(self) -> tuple[Metadatum, ...]:
@@ -250,7 +251,8 @@ class CallContext:
         if self._callbacks:
             self._run_callbacks()
 
-    def _add_callback(self, callback: Callable[[], Any]) -> bool:
+    def at_end(self, callback: Callable[[], Any]) -> bool:
+        """Has `callback` called once, from any thread, when the call ends. Gives False if it is over."""
         with _callbacks_lock:
             if not self._active:
                 return False
@@ -285,7 +287,7 @@ class SyncContext(CallContext, grpc.ServicerContext):  # type: ignore[misc]
         self.terminate(StatusCode.CANCELLED, "Cancelled on the server side")
 
     def add_callback(self, callback: Callable[[], Any]) -> bool:
-        return self._add_callback(callback)
+        return self.at_end(callback)
 
     def send_initial_metadata(self, initial_metadata: Metadata) -> None:
         if self._initial_sent:
@@ -313,11 +315,14 @@ class SyncContext(CallContext, grpc.ServicerContext):  # type: ignore[misc]
 class AsyncContext(CallContext, grpc.aio.ServicerContext[Any, Any]):  # type: ignore[misc]
     """The context of an `async def` handler; `grpc.aio.ServicerContext` says what each method does.
 
-    `reader` and `writer` are set for methods that stream: they carry `read()` and `write()`.
+    `reader` and `writer` are set for methods that stream: they carry `read()` and `write()`. They are slots, beside the
+    state that contexts of one call share, because each handler behind an interceptor has its own.
     """
 
-    reader: Callable[[], Awaitable[Any]] | None = None
-    writer: Callable[[Any], Awaitable[None]] | None = None
+    __slots__ = ("reader", "writer")
+
+    reader: Callable[[], Awaitable[Any]]
+    writer: Callable[[Any], Awaitable[None]]
 
     def time_remaining(self) -> float | None:  # type: ignore[override]
         return None if self.deadline is None else max(self.deadline - time.monotonic(), 0.0)
@@ -329,7 +334,7 @@ class AsyncContext(CallContext, grpc.aio.ServicerContext[Any, Any]):  # type: ig
         return self._early_end is not None
 
     def add_done_callback(self, callback: Callable[[Any], None]) -> None:
-        if not self._add_callback(lambda: callback(self)):
+        if not self.at_end(lambda: callback(self)):
             callback(self)
 
     async def send_initial_metadata(self, initial_metadata: Metadata) -> None:
@@ -357,14 +362,26 @@ class AsyncContext(CallContext, grpc.aio.ServicerContext[Any, Any]):  # type: ig
         raise grpc.aio.AbortError(f"{status.code} {status.details}")
 
     async def read(self) -> Any:
-        if self.reader is None:
+        reader = getattr(self, "reader", None)
+        if reader is None:
             raise grpc.aio.UsageError("read() is for methods whose requests stream")
-        return await self.reader()
+        return await reader()
 
     async def write(self, message: Any) -> None:
-        if self.writer is None:
+        writer = getattr(self, "writer", None)
+        if writer is None:
             raise grpc.aio.UsageError("write() is for methods whose responses stream")
-        await self.writer(message)
+        await writer(message)
+
+
+ContextT = TypeVar("ContextT", SyncContext, AsyncContext)
+
+
+def view(context: CallContext, kind: type[ContextT]) -> ContextT:
+    """Gives a context of the other kind, or another one of the same, for the same call: they share their state."""
+    other = kind.__new__(kind)
+    other.__dict__ = context.__dict__
+    return other
 
 
 def _text_of(details: object) -> str:

@@ -8,7 +8,15 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from typing import TypeVar
+
+from grpc_bridge.channels import Outcome, outcome, settle
+from grpc_bridge.lifecycle import call_finished, call_started, callers_thread
+
+T = TypeVar("T")
 
 _lock = threading.Lock()
 _threads: ThreadPoolExecutor | None = None
@@ -23,6 +31,31 @@ def sync_threads(max_workers: int) -> ThreadPoolExecutor:
             if _threads is None:
                 _threads = ThreadPoolExecutor(max_workers, thread_name_prefix="grpc_bridge")
     return _threads
+
+
+async def in_call_thread(run: Callable[[], T], max_workers: int) -> T:
+    """Runs a `def` handler in a thread of the pool, with this task's context variables and Django's signals around it.
+
+    When the call ends early this task stops waiting. The handler learns of it by its context; if it had not begun yet
+    it never does. The loop may be closed before the handler ends.
+    """
+
+    def around() -> T:
+        call_started()
+        try:
+            return run()
+        finally:
+            call_finished()
+
+    loop = asyncio.get_running_loop()
+    settled: asyncio.Future[Outcome[T]] = loop.create_future()
+    threads = callers_thread.get() or sync_threads(max_workers)
+    job = threads.submit(settle, loop, settled, copy_context(), around)
+    try:
+        return outcome(await settled)
+    except asyncio.CancelledError:
+        job.cancel()
+        raise
 
 
 def background_loop() -> asyncio.AbstractEventLoop:

@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import functools
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar, copy_context
 from typing import Any
 
@@ -33,14 +34,19 @@ _DJANGO_RECEIVERS = {id(receiver) for receiver in (close_caches, close_old_conne
 _thread = threading.local()
 
 
-class CallersThread(Executor):
+Put = Callable[[Callable[[], None]], object]
+
+
+class CallersThread(Executor, ABC):
     """The thread of a caller in this process: sync code of the call runs there, and nowhere else."""
 
-    def waits(self, put: Callable[[Callable[[], None]], None], rest: Callable[[], None]) -> None:
-        """The thread waits for a call on an event loop, and runs what `put` is given meanwhile.
+    @abstractmethod
+    def waits(self, put: Put, rest: Callable[[], None]) -> None:
+        """The thread waits for the call and runs what `put` is given; `rest` waits on for a call that is given up."""
 
-        `rest` waits for the end of a call whose answer is not wanted any more.
-        """
+    @abstractmethod
+    def waits_within(self, put: Put) -> AbstractContextManager[None]:
+        """The thread waits in another place inside of that: it is `put` that hands it what to run."""
 
 
 callers_thread: ContextVar[CallersThread | None] = ContextVar("grpc_bridge_callers_thread", default=None)
@@ -129,8 +135,13 @@ class AsyncCallThread:
         if self._callers_thread is not None:
             self._callers_thread.submit(copy_context().run, call_finished)
         elif executor is not None:
-            executor.submit(_leave_thread)
+            executor.submit(leave_thread)
             executor.shutdown(wait=False)  # waiting would hold up the event loop for a query that was cancelled
+
+    @staticmethod
+    def is_entered() -> bool:
+        """Whether the current task is inside such a block."""
+        return SyncToAsync.thread_sensitive_context.get(None) is not None
 
     async def started(self) -> None:
         """Sends `request_started` if somebody besides Django listens; `request_finished` then follows at the end."""
@@ -139,6 +150,7 @@ class AsyncCallThread:
                 await request_started.asend(sender=Call)
 
 
-def _leave_thread() -> None:
+def leave_thread() -> None:
+    """Sends `request_finished` and closes the connections of a thread that ends."""
     request_finished.send(sender=Call)
-    connections.close_all()  # the thread ends here, and a connection is of no use to another one
+    connections.close_all()  # of no use to another thread

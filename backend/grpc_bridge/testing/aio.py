@@ -12,13 +12,12 @@ import django.test
 import grpc
 
 from grpc_bridge.conf import BridgeSettings
-from grpc_bridge.lifecycle import callers_thread
 from grpc_bridge.registry import Registry
 from grpc_bridge.testing.aio_calls import AsyncCall, StreamStream, StreamUnary, UnaryStream, UnaryUnary
 from grpc_bridge.testing.aio_exchange import Exchange
 from grpc_bridge.testing.bridge import CurrentBridge, Register, failures
 from grpc_bridge.testing.calls import HOST, Answer, CallOptions, StubMethod, call_arguments
-from grpc_bridge.testing.threads import ThreadOfAsyncTest
+from grpc_bridge.testing.threads import use_thread_of_async_test
 from grpc_bridge.transports.asgi import AsgiBridge, Scope
 
 AnyCall = TypeVar("AnyCall", bound=AsyncCall)
@@ -81,7 +80,7 @@ class AsyncClient(django.test.AsyncClient, grpc.aio.Channel):
         exchange = Exchange(self._bridge.get(), self._scope(method.path, options.headers()), answer, self.cookies.load)
         context = copy_context()
         context.run(failures.set, answer.failures)
-        context.run(callers_thread.set, ThreadOfAsyncTest())
+        use_thread_of_async_test(context)
         task = exchange.start(context)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

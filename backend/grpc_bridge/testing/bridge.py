@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any, Generic, TypeVar
 
@@ -17,35 +17,31 @@ Bridge = TypeVar("Bridge")
 Register = Callable[[Any], None]
 """A function like that of an `rpc` module."""
 
-_changes = {"of any setting": 0, "INSTALLED_APPS": 0}
+_apps_changes = 0
 
 
 def _count_change(*, setting: str, **_: Any) -> None:
-    _changes["of any setting"] += 1
-    if setting in _changes:
-        _changes[setting] += 1
+    global _apps_changes
+    _apps_changes += setting == "INSTALLED_APPS"
 
 
 setting_changed.connect(_count_change, dispatch_uid="grpc_bridge.testing")
 
 
 class CurrentBridge(Generic[Bridge]):
-    """Keeps a bridge until a setting changes. Servicers are made once, unless the installed apps change."""
+    """The bridge, which follows the settings by itself, but for the installed apps: for these it is made anew."""
 
     def __init__(self, make: Callable[[Registry, BridgeSettings], Bridge], register: Register | None) -> None:
         self._make = make
         self._register = register
-        self._made_after: Mapping[str, int] = {}
-        self._registry: Registry | None = None
+        self._made_after = -1
         self._bridge: Bridge | None = None
 
     def get(self) -> Bridge:
         """Gives the bridge. Raises `ImproperlyConfigured`, as a server does when it starts."""
-        if self._bridge is None or self._made_after != _changes:
-            if self._registry is None or self._made_after["INSTALLED_APPS"] != _changes["INSTALLED_APPS"]:
-                self._registry = self._registered()
-            self._bridge = self._make(self._registry, load_settings())
-            self._made_after = dict(_changes)
+        if self._bridge is None or self._made_after != _apps_changes:
+            self._bridge = self._make(self._registered(), load_settings())
+            self._made_after = _apps_changes
         return self._bridge
 
     def _registered(self) -> Registry:

@@ -14,7 +14,7 @@ from grpc_bridge.lifecycle import callers_thread
 from grpc_bridge.protocol.metadata import Metadatum
 from grpc_bridge.testing.bridge import failures
 from grpc_bridge.testing.calls import CANCELLED, Answer, Outcome, request_failed
-from grpc_bridge.testing.threads import WaitingThread
+from grpc_bridge.testing.threads import ThreadOfTest
 
 
 class RequestBody:
@@ -60,7 +60,7 @@ class Exchange:
         self._keep_cookie = keep_cookie
         self._context = copy_context()
         self._context.run(failures.set, answer.failures)
-        self._thread = WaitingThread()
+        self._thread = ThreadOfTest()
         self._context.run(callers_thread.set, self._thread)
         self._result: Iterable[bytes] = ()
         self._pieces: Iterator[bytes] | None = None

@@ -26,6 +26,7 @@ class Source:
     headers: tuple[tuple[str, str], ...] = ()
     address: str = "ipv4:127.0.0.1:50000"
     decoded: int = 0
+    scheme_name: str = "http"
 
     def metadata(self) -> tuple[Metadatum, ...]:
         self.decoded += 1
@@ -33,6 +34,13 @@ class Source:
 
     def peer(self) -> str:
         return self.address
+
+    def meta(self, key: str) -> str | None:
+        headers = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in self.headers}
+        return ({"SERVER_NAME": "testserver", "SERVER_PORT": "80"} | headers).get(key)
+
+    def scheme(self) -> str:
+        return self.scheme_name
 
 
 class Status(grpc.Status):
@@ -66,14 +74,19 @@ def decided(
     encoding: str | None = None,
     accept_encoding: str | None = None,
     has_http_trailers: bool = True,
+    host: str | None = "testserver",
+    origin: str | None = None,
+    fetch_site: str | None = None,
+    source: Source | None = None,
 ) -> Call | HttpAnswer | None:
     """Gives what the bridge decides about a request where `PATH` is registered with a handler."""
     registry = Registry()
     registry.add_registered_method_handlers("test.v1.TestService", {"Method": handler})
     head = RequestHead(
-        http_method, path, request_wire.content_type, accept, timeout, encoding, accept_encoding, has_http_trailers
-    )
-    return Admission(registry, settings or BridgeSettings()).decide(head, Source())
+        http_method, path, request_wire.content_type, accept, timeout, encoding, accept_encoding, has_http_trailers,
+        host, origin, fetch_site,
+    )  # fmt: skip
+    return Admission(registry, settings or BridgeSettings()).decide(head, source or Source())
 
 
 def admitted(handler: grpc.RpcMethodHandler[Any, Any], **head: Any) -> Call:

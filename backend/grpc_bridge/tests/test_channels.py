@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import grpc
 import pytest
 
-from grpc_bridge.channels import FrameQueue, iterate_from_thread
+from grpc_bridge.channels import FrameQueue, LoopMessages
 from grpc_bridge.protocol.status import StatusCode, StatusError
 
 T = TypeVar("T")
@@ -168,13 +168,13 @@ class Stream:
 
 async def test_a_thread_gets_the_messages_of_a_loop() -> None:
     loop, stream = asyncio.get_running_loop(), Stream(b"one", b"", b"two")
-    assert await in_thread(list, iterate_from_thread(stream.next, loop)) == [b"one", b"", b"two"]
+    assert await in_thread(list, LoopMessages(stream.next, loop)) == [b"one", b"", b"two"]
     assert stream.asked_in == {threading.get_ident()}
 
 
 async def test_a_message_is_asked_for_only_when_the_thread_wants_it() -> None:
     loop, stream = asyncio.get_running_loop(), Stream(b"one", b"two")
-    messages = iterate_from_thread(stream.next, loop)
+    messages = LoopMessages(stream.next, loop)
     assert stream.asked_in == set()
     assert await in_thread(next, messages) == b"one"
     assert stream.messages == [b"two"]
@@ -182,7 +182,7 @@ async def test_a_message_is_asked_for_only_when_the_thread_wants_it() -> None:
 
 async def test_bad_input_reaches_the_thread_after_the_messages_before_it() -> None:
     loop, stream = asyncio.get_running_loop(), Stream(b"one", error=StatusError(StatusCode.INTERNAL, "bad"))
-    messages = iterate_from_thread(stream.next, loop)
+    messages = LoopMessages(stream.next, loop)
     assert await in_thread(next, messages) == b"one"
     with pytest.raises(StatusError, match="bad"):
         await in_thread(next, messages)
@@ -191,4 +191,4 @@ async def test_bad_input_reaches_the_thread_after_the_messages_before_it() -> No
 async def test_a_call_that_is_given_up_is_an_rpc_error_in_the_thread() -> None:
     loop, stream = asyncio.get_running_loop(), Stream(error=asyncio.CancelledError())
     with pytest.raises(grpc.RpcError):
-        await in_thread(list, iterate_from_thread(stream.next, loop))
+        await in_thread(list, LoopMessages(stream.next, loop))

@@ -14,6 +14,7 @@ from grpc_bridge.checks import check_settings
 from grpc_bridge.conf import BridgeSettings, load_settings
 
 NAMES = [field.name.upper() for field in fields(BridgeSettings)]
+SIZES = [field.name.upper() for field in fields(BridgeSettings) if field.type == "int"]
 WRONG_VALUES = [0, -1, 2**32, "1", "", 1.0, None, True, False, [1], b"1"]
 
 
@@ -30,14 +31,14 @@ def test_the_limits_are_on_by_default() -> None:
     assert BridgeSettings().sync_threads == 32
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SIZES)
 @pytest.mark.parametrize("value", [1, 17, 2**32 - 1])
-def test_each_can_be_set(settings: Any, name: str, value: int) -> None:
+def test_each_size_can_be_set(settings: Any, name: str, value: int) -> None:
     settings.GRPC_BRIDGE = {name: value}
     assert load_settings() == replace(BridgeSettings(), **{name.lower(): value})
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SIZES)
 @pytest.mark.parametrize("value", WRONG_VALUES, ids=repr)
 def test_what_it_cannot_be_is_refused_by_name(settings: Any, name: str, value: Any) -> None:
     settings.GRPC_BRIDGE = {name: value}

@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import inspect
 
+import pytest
+
 import grpc_bridge
 
 
 def test_the_public_names() -> None:
-    assert grpc_bridge.__all__ == ["asgi", "wsgi"]
+    assert grpc_bridge.__all__ == ["aget_user", "asgi", "get_session", "get_user", "set_user", "wsgi"]
 
 
-def test_each_takes_an_application_and_is_documented() -> None:
-    for name in grpc_bridge.__all__:
-        function = getattr(grpc_bridge, name)
-        assert list(inspect.signature(function).parameters) == ["application"]
-        assert inspect.getdoc(function)
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("aget_user", ["context"]),
+        ("asgi", ["application"]),
+        ("get_session", ["context"]),
+        ("get_user", ["context"]),
+        ("set_user", ["context", "user"]),
+        ("wsgi", ["application"]),
+    ],
+)
+def test_each_is_documented(name: str, parameters: list[str]) -> None:
+    function = getattr(grpc_bridge, name)
+    assert list(inspect.signature(function).parameters) == parameters
+    assert inspect.getdoc(function)

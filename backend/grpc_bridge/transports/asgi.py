@@ -69,9 +69,23 @@ class AsgiRequest:
         """Gives the caller's address as grpcio writes it."""
         return peer_address(*(self._scope.get("client") or (None, None)))
 
+    def meta(self, key: str) -> str | None:
+        """Gives what Django's ASGI handler would put into `request.META`."""
+        if key.startswith("HTTP_"):
+            return _text(_joined(self._scope["headers"], key[5:].replace("_", "-").lower().encode("ascii")))
+        server, port = self._scope.get("server") or ("unknown", 0)
+        return {"SERVER_NAME": str(server), "SERVER_PORT": str(port)}.get(key)
+
+    def scheme(self) -> str:
+        """Gives `http` or `https`."""
+        scheme: str = self._scope.get("scheme") or "http"
+        return scheme
+
 
 def _head(scope: Scope) -> RequestHead:
     headers: dict[bytes, bytes] = dict(scope["headers"])
+    if len(headers) != len(scope["headers"]):  # some have several values, and the last one is not all of them
+        headers = {name: _joined(scope["headers"], name) or b"" for name in headers}
     path: str = scope["path"]
     if root_path := scope.get("root_path"):
         path = path.removeprefix(root_path)
@@ -84,6 +98,9 @@ def _head(scope: Scope) -> RequestHead:
         _text(headers.get(b"grpc-encoding")),
         _text(headers.get(b"grpc-accept-encoding")),
         "http.response.trailers" in scope.get("extensions", ()),
+        _text(headers.get(b"host")),
+        _text(headers.get(b"origin")),
+        _text(headers.get(b"sec-fetch-site")),
     )
 
 
@@ -205,6 +222,12 @@ async def _discard(receive: Receive) -> None:
                     return
     except TimeoutError:
         return
+
+
+def _joined(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes | None:
+    """Gives all values of a header as one, None without any. HTTP/2 may split a cookie header into several."""
+    values = [value for key, value in headers if key == name]
+    return (b"; " if name == b"cookie" else b",").join(values) if values else None
 
 
 def _text(value: bytes | None) -> str | None:

@@ -46,6 +46,16 @@ class WsgiRequest:
         """Gives the caller's address as grpcio writes it."""
         return peer_address(self._environ.get("REMOTE_ADDR"), self._environ.get("REMOTE_PORT"))
 
+    def meta(self, key: str) -> str | None:
+        """Gives an entry of Django's `request.META`, which is the environ."""
+        value: str | None = self._environ.get(key)
+        return value
+
+    def scheme(self) -> str:
+        """Gives `http` or `https`."""
+        scheme: str = self._environ["wsgi.url_scheme"]
+        return scheme
+
 
 def _head(environ: Environ) -> RequestHead:
     header = environ.get
@@ -58,6 +68,9 @@ def _head(environ: Environ) -> RequestHead:
         header("HTTP_GRPC_ENCODING"),
         header("HTTP_GRPC_ACCEPT_ENCODING"),
         trailers_sender(environ) is not None,
+        header("HTTP_HOST"),
+        header("HTTP_ORIGIN"),
+        header("HTTP_SEC_FETCH_SITE"),
     )
 
 
@@ -118,7 +131,7 @@ def _request(call: Call, body: WsgiBody) -> bytes | Iterator[bytes]:
 def _stream(call: Call, reply: Reply) -> Iterator[bytes]:
     """The answer of a streaming method, made while the server iterates. Closed early, it has lost its caller."""
     in_context = copy_context().run
-    call_started()
+    in_context(call_started)
     try:
         try:
             frames: Iterator[bytes] = run_stream(call, _request(call, reply.body))
@@ -139,4 +152,4 @@ def _stream(call: Call, reply: Reply) -> Iterator[bytes]:
         raise
     finally:
         call.context.finish()
-        call_finished()
+        in_context(call_finished)  # whoever closes this may do so in a context of its own

@@ -25,15 +25,15 @@ _READ = "read"
 
 def serve_on_loop(call: Call, reply: Reply) -> Iterator[bytes]:
     """Gives the answer of a call that runs on the background loop. Closed early, it has lost its caller."""
-    exchange = _Exchange(background_loop())
-    exchange.start(call)
     body = reply.body
     messages = body.messages(call) if call.method.request_streaming else _one(body, call)
+    exchange = _Exchange(background_loop(), messages)
+    exchange.start(call)
     trailers: list[tuple[str, str]] = []
     try:
         for event in exchange.events():
             if event["type"] == _READ:
-                exchange.read(messages)
+                exchange.read()
             elif event["type"] == "http.response.start":
                 reply.start(event["status"], _decoded(event["headers"]))
             elif event["type"] == "http.response.trailers":
@@ -60,13 +60,15 @@ class _Exchange:
     To the call it is the request's body and the ASGI `send`.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, messages: Iterator[bytes]) -> None:
         self._loop = loop
+        self._messages = messages
         self._events: queue.SimpleQueue[Event | Callable[[], None] | None] = queue.SimpleQueue()
         self._asked: asyncio.Future[bytes | None] | None = None
         self._sent: asyncio.Future[None] | None = None
         self._gone = asyncio.Event()
         self._is_over = False
+        self._jobs = self._jobs_done = 0
 
     # In the server's thread.
 
@@ -75,7 +77,7 @@ class _Exchange:
         self._call = call
         thread = callers_thread.get()
         if thread is not None:
-            thread.waits(self._events.put, self._rest)
+            thread.waits(self._put, self._rest)
         self._future = asyncio.run_coroutine_threadsafe(serve_call(call, self, self._send), self._loop)
         self._future.add_done_callback(lambda _: self._events.put(None))
 
@@ -84,15 +86,20 @@ class _Exchange:
         while (event := self._events.get()) is not None:
             if callable(event):
                 event()
+                self._jobs_done += 1
             else:
                 yield event
         self._is_over = True
         self._future.result()
 
-    def read(self, messages: Iterator[bytes]) -> None:
+    def _put(self, job: Callable[[], None]) -> None:
+        self._jobs += 1
+        self._events.put(job)
+
+    def read(self) -> None:
         """Reads the next message and gives it to the loop, or the error that it was."""
         try:
-            self._loop.call_soon_threadsafe(self._on_read, next(messages, None), None)
+            self._loop.call_soon_threadsafe(self._on_read, next(self._messages, None), None)
         except StatusError as error:
             self._loop.call_soon_threadsafe(self._on_read, None, error)
 
@@ -119,7 +126,10 @@ class _Exchange:
     async def next(self) -> bytes | None:
         """Gives the next message, None after the last. Raises `StatusError` for bad input."""
         self._asked = self._loop.create_future()
-        self._events.put({"type": _READ})
+        if self._jobs == self._jobs_done:
+            self._events.put({"type": _READ})
+        else:  # the server's thread may be the caller's, and wait in a job for this message
+            self._loop.run_in_executor(None, self.read)
         return await self._asked
 
     async def watch(self) -> None:
