@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextvars import copy_context
 
 from grpc_bridge.admission import Admission, RequestHead, peer_address
@@ -133,12 +133,13 @@ def _stream(call: Call, reply: Reply) -> Iterator[bytes]:
     in_context = copy_context().run
     in_context(call_started)
     try:
+        frames = _no_frames()
         try:
-            frames: Iterator[bytes] = run_stream(call, _request(call, reply.body))
+            frames = run_stream(call, _request(call, reply.body))
             frame = in_context(next, frames, None)
         except StatusError as error:
             call.context.reject(error)
-            frames, frame = iter(()), None
+            frame = None
         reply.start(200, call.headers())  # not before the first message: until then a handler may set headers
         while frame is not None:
             yield frame
@@ -148,8 +149,12 @@ def _stream(call: Call, reply: Reply) -> Iterator[bytes]:
         reply.end(call.http_trailers())
     except GeneratorExit:
         call.context.disconnect()
-        in_context(frames.close)  # type: ignore[attr-defined]
+        in_context(frames.close)
         raise
     finally:
         call.context.finish()
         in_context(call_finished)  # whoever closes this may do so in a context of its own
+
+
+def _no_frames() -> Generator[bytes, None, None]:
+    yield from ()
