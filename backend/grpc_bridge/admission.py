@@ -110,6 +110,7 @@ class Admission:
     def _admit(self, method: Method | None, wire: BinaryWire, head: RequestHead, source: CallSource) -> Call:
         if method is None:
             raise StatusError(StatusCode.UNIMPLEMENTED, "Method not found!")
+        source.check_metadata_size(self._settings)
         encoding = None if head.encoding is None else request_encoding(head.encoding)
         deadline = None if head.timeout is None else time.monotonic() + decode_timeout(head.timeout)
         context = (AsyncContext if method.is_async else SyncContext)(head.path, source, deadline, head.accept_encoding)

@@ -9,6 +9,7 @@ from typing import Any
 
 from grpc_bridge.conf import BridgeSettings
 from grpc_bridge.context import CallContext
+from grpc_bridge.limits import StreamClock
 from grpc_bridge.protocol.compression import ACCEPT_ENCODING, Encoding
 from grpc_bridge.protocol.frames import FLAG_COMPRESSED, larger_than_max
 from grpc_bridge.protocol.negotiation import HttpAnswer
@@ -27,11 +28,12 @@ STREAM_HEADERS = (
 class Call:
     """A call that has been admitted: its method exists and its headers are understood.
 
-    `request_encoding` is how messages of the request may be compressed. `cors` is None where CORS is off, else it gives
-    the headers for it, by the keys of the metadata that is sent.
+    `request_encoding` is how messages of the request may be compressed. `clock` is set for streams that may not take
+    any time they like. `cors` is None where CORS is off, else it gives the headers for it, by the keys of the metadata
+    that is sent.
     """
 
-    __slots__ = ("context", "cors", "method", "request_encoding", "request_wire", "settings", "wire")
+    __slots__ = ("clock", "context", "cors", "method", "request_encoding", "request_wire", "settings", "wire")
 
     def __init__(
         self,
@@ -48,6 +50,7 @@ class Call:
         self.wire = wire
         self.context = context
         self.settings = settings
+        self.clock: StreamClock | None = None
         self.cors: Callable[[Iterable[str]], Iterable[tuple[str, str]]] | None = None
 
     def reader(self) -> RequestReader:

@@ -27,9 +27,37 @@ class BridgeSettings:
     max_send_message_bytes: int = 4 * 1024 * 1024
     """The largest response message, in bytes. The browser client's own limit is the same."""
 
+    max_metadata_bytes: int = 16 * 1024
+    """The largest head of a request: the names and values of all its headers, in bytes. A grpcio server's hard limit is
+    the same. What a handler sends is its own business; clients have limits, too."""
+
+    max_metadata_entries: int = 128
+    """The largest number of headers that a request may have, HTTP's own included."""
+
+    max_concurrent_calls: int | None = 1_000
+    """How many unary calls may be in progress at a time in one process, None for any number. With messages of the
+    largest size they hold 8 GB, so more would not be a limit; Envoy's default for a cluster is about the same."""
+
+    max_concurrent_streams: int | None = 10_000
+    """How many calls may be open at a time in one process whose requests or responses stream, None for any number. An
+    idle stream costs some kilobytes, and a chat or a page with live updates holds one for each visitor."""
+
+    max_stream_seconds: float | None = None
+    """How long a call may last whose requests or responses stream, in seconds, None for any time."""
+
+    max_stream_idle_seconds: float | None = None
+    """How long such a call may last without a message in either direction, in seconds, None for any time."""
+
+    request_body_seconds: float = 60.0
+    """How long the body of a unary request may take to arrive, in seconds; under WSGI, where who waits holds a thread,
+    how long any request may keep the server waiting for its next piece. 4 MiB in a minute are 0.6 Mbit/s."""
+
     sync_threads: int = 32
     """How many `def` handlers run at a time under ASGI, and under WSGI of those that have a deadline. A stream from a
     `def` handler holds its thread as long as it is open."""
+
+    sync_queue: int = 1_000
+    """How many calls may wait for one of these threads. Less than `max_concurrent_calls` turns calls away sooner."""
 
     interceptors: tuple[Interceptor, ...] = ()
     """What every call passes before its handler, in this order. Set as dotted paths to classes, instances or functions
@@ -50,6 +78,11 @@ class BridgeSettings:
 
     cors_max_age_seconds: int = 2 * 60 * 60
     """How long a browser may remember the answer to a preflight, in seconds. Browsers have limits of their own."""
+
+    @property
+    def limits_stream_time(self) -> bool:
+        """Whether any stream may be ended for taking too long."""
+        return self.max_stream_seconds is not None or self.max_stream_idle_seconds is not None
 
 
 def load_settings() -> BridgeSettings:
@@ -76,6 +109,17 @@ def _positive(key: str, value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 2**32:
         raise ImproperlyConfigured(f"GRPC_BRIDGE[{key!r}] must be a positive integer below 2**32, not {value!r}")
     return value
+
+
+def _seconds(key: str, value: object) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < 2**32:
+        raise ImproperlyConfigured(f"GRPC_BRIDGE[{key!r}] must be a positive number below 2**32, not {value!r}")
+    return value
+
+
+def _or_none(read: Callable[[str, object], Any]) -> Callable[[str, object], Any]:
+    """Gives a reader that also takes None."""
+    return lambda key, value: None if value is None else read(key, value)
 
 
 def _boolean(key: str, value: object) -> bool:
@@ -125,4 +169,9 @@ _READERS: dict[str, Callable[[str, object], Any]] = {
     "CORS_ALLOW_CREDENTIALS": _boolean,
     "INTERCEPTORS": _interceptors,
     "LOG_CALLS": _boolean,
+    "MAX_CONCURRENT_CALLS": _or_none(_positive),
+    "MAX_CONCURRENT_STREAMS": _or_none(_positive),
+    "MAX_STREAM_SECONDS": _or_none(_seconds),
+    "MAX_STREAM_IDLE_SECONDS": _or_none(_seconds),
+    "REQUEST_BODY_SECONDS": _seconds,
 }

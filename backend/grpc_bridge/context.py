@@ -15,6 +15,7 @@ from typing import Any, NoReturn, Protocol, TypeVar
 
 import grpc
 
+from grpc_bridge.conf import BridgeSettings
 from grpc_bridge.errors import GRPC_CODES, GRPCIO_CODES, AbortError, status_of
 from grpc_bridge.protocol.compression import DEFLATE, GZIP, Encoding, is_accepted
 from grpc_bridge.protocol.metadata import Metadata, Metadatum, encode_metadata
@@ -33,6 +34,9 @@ class CallSource(Protocol):
 
     def metadata(self) -> tuple[Metadatum, ...]:
         """Gives the invocation metadata. Raises `StatusError` when it cannot be decoded."""
+
+    def check_metadata_size(self, settings: BridgeSettings) -> None:
+        """Raises `StatusError` RESOURCE_EXHAUSTED for more headers, or larger ones, than the settings allow."""
 
     def peer(self) -> str:
         """Gives the caller's address as grpcio writes it, such as `ipv4:127.0.0.1:50000`."""
@@ -60,6 +64,10 @@ class CallContext:
 
     on_terminate: Callable[[], Any] | None = None
     """Set by whoever runs the handler: called once, from any thread, when the call ends before its handler."""
+
+    on_initial_metadata: Callable[[], Any] | None = None
+    """Set by the transport of a stream: called once, from any thread, when the handler has sent initial metadata, so
+    that it goes out now and not with the first message."""
 
     def __init__(
         self, path: str, source: CallSource, deadline: float | None = None, accept_encoding: str | None = None
@@ -103,7 +111,7 @@ class CallContext:
 
     def set_code(self, code: grpc.StatusCode) -> None:
         """Sets the code of the status that the call ends with when the handler returns."""
-        self._code = _code_of(code)
+        self._code = self._code_of(code)
 
     def set_details(self, details: str) -> None:
         """Sets the message of the status that the call ends with when the handler returns.
@@ -119,12 +127,12 @@ class CallContext:
         self._given_trailing = given
 
     def set_compression(self, compression: grpc.Compression) -> None:
-        """Compresses the messages of the answer from now on, if the caller accepts it. To be set before the first one.
+        """Compresses the messages of the answer, if the caller accepts it. To be set before the first one.
 
-        Raises `ValueError` when the response headers, which have to name the encoding, are sent.
+        Without effect when the response headers, which have to name the encoding, are sent.
         """
         if self._initial_sent:
-            raise ValueError("Compression can no longer be set: initial metadata was sent already")
+            return
         encoding = _ENCODINGS[compression]
         self.response_encoding = encoding if encoding and is_accepted(encoding, self._accept_encoding) else None
 
@@ -135,11 +143,16 @@ class CallContext:
     def _set_initial_metadata(self, initial_metadata: Metadata) -> None:
         self._initial_pairs = encode_metadata(initial_metadata)
         self._initial_sent = True
+        if self.on_initial_metadata is not None:
+            self.on_initial_metadata()
 
-    def _set_abort(self, code: grpc.StatusCode, details: str, trailing_metadata: Metadata | None = None) -> None:
-        if trailing_metadata:
-            self.set_trailing_metadata(trailing_metadata)
-        self._code = _code_of(code)
+    @staticmethod
+    def _code_of(code: object) -> StatusCode | None:
+        """Takes grpcio's codes. Anything else is UNKNOWN, as in grpcio."""
+        return GRPC_CODES[code] if isinstance(code, grpc.StatusCode) else StatusCode.UNKNOWN
+
+    def _set_abort(self, code: grpc.StatusCode, details: str) -> None:
+        self._code = self._code_of(code)
         self._details = _text_of(details)
         if self._code is StatusCode.OK:  # an abort is no success; grpcio answers the same
             logger.error("%s: abort() called with StatusCode.OK; the call ends with UNKNOWN", self.path)
@@ -147,6 +160,11 @@ class CallContext:
         self.aborted = True
 
     # What the bridge reads.
+
+    @property
+    def drops_message(self) -> bool:
+        """Whether what a unary handler returns is not sent: the caller gets the status alone."""
+        return False
 
     @property
     def has_code(self) -> bool:
@@ -290,9 +308,11 @@ class SyncContext(CallContext, grpc.ServicerContext):  # type: ignore[misc]
         return self.at_end(callback)
 
     def send_initial_metadata(self, initial_metadata: Metadata) -> None:
+        if self._early_end is not None:
+            raise grpc.RpcError
         if self._initial_sent:
             raise ValueError("Initial metadata no longer allowed!")
-        self._set_initial_metadata(initial_metadata)
+        self._set_initial_metadata(initial_metadata or ())
 
     def trailing_metadata(self) -> Metadata | None:  # type: ignore[override]
         return self._given_trailing
@@ -308,8 +328,12 @@ class SyncContext(CallContext, grpc.ServicerContext):  # type: ignore[misc]
         raise AbortError
 
     def abort_with_status(self, status: grpc.Status) -> NoReturn:
-        self._set_abort(status.code, status.details, status.trailing_metadata)
-        raise AbortError
+        self.set_trailing_metadata(status.trailing_metadata)  # also none, instead of what was set before
+        self.abort(status.code, status.details)
+
+    @staticmethod
+    def _code_of(code: object) -> StatusCode | None:
+        return None if code is None else CallContext._code_of(code)
 
 
 class AsyncContext(CallContext, grpc.aio.ServicerContext[Any, Any]):  # type: ignore[misc]
@@ -354,12 +378,48 @@ class AsyncContext(CallContext, grpc.aio.ServicerContext[Any, Any]):  # type: ig
     async def abort(  # type: ignore[override]
         self, code: grpc.StatusCode, details: str = "", trailing_metadata: Sequence[tuple[str, Any]] = ()
     ) -> NoReturn:
-        self._set_abort(code, details, trailing_metadata)
+        if self.aborted:
+            raise grpc.aio.UsageError("Abort already called!")
+        if trailing_metadata:
+            self.set_trailing_metadata(trailing_metadata)
+        self._set_abort(code, details or "")
         raise grpc.aio.AbortError(f"{code} {details}")
 
     async def abort_with_status(self, status: grpc.Status) -> NoReturn:
-        self._set_abort(status.code, status.details, status.trailing_metadata)
-        raise grpc.aio.AbortError(f"{status.code} {status.details}")
+        await self.abort(status.code, status.details, status.trailing_metadata)
+
+    # An abort is the end of the call: what a handler sets that swallows its exception comes too late.
+
+    def set_code(self, code: grpc.StatusCode) -> None:
+        if not self.aborted:
+            super().set_code(code)
+
+    def set_details(self, details: str) -> None:
+        if not self.aborted:
+            super().set_details(details)
+
+    def set_trailing_metadata(self, trailing_metadata: Metadata) -> None:
+        if not self.aborted:
+            super().set_trailing_metadata(trailing_metadata)
+
+    def set_compression(self, compression: grpc.Compression) -> None:
+        if self._initial_sent:
+            raise RuntimeError("Compression setting must be specified before sending initial metadata")
+        super().set_compression(compression)
+
+    @property
+    def drops_message(self) -> bool:
+        return self.aborted or self.has_code
+
+    @staticmethod
+    def _code_of(code: object) -> StatusCode | None:
+        """Takes the numbers of the codes as well."""
+        if isinstance(code, grpc.StatusCode):
+            return GRPC_CODES[code]
+        try:
+            return StatusCode(code)  # type: ignore[arg-type]
+        except ValueError:
+            return StatusCode.UNKNOWN
 
     async def read(self) -> Any:
         reader = getattr(self, "reader", None)
@@ -390,13 +450,3 @@ def _text_of(details: object) -> str:
     if isinstance(details, str):
         return details
     raise TypeError(f"a status message must be text, not {type(details).__name__}")
-
-
-def _code_of(code: object) -> StatusCode:
-    """Takes grpcio's codes and their numbers; anything else is UNKNOWN, as in grpcio."""
-    if isinstance(code, grpc.StatusCode):
-        return GRPC_CODES[code]
-    try:
-        return StatusCode(code)  # type: ignore[arg-type]
-    except ValueError:
-        return StatusCode.UNKNOWN

@@ -23,8 +23,6 @@ from contextvars import ContextVar, copy_context
 from functools import partial
 from typing import Any, TypeVar
 
-from asgiref.sync import SyncToAsync
-
 from grpc_bridge.arity import handler_of
 from grpc_bridge.call import Call
 from grpc_bridge.channels import (
@@ -39,7 +37,7 @@ from grpc_bridge.channels import (
 )
 from grpc_bridge.context import AsyncContext, SyncContext, view
 from grpc_bridge.dispatch import Requests, async_requests, give_responses, readable
-from grpc_bridge.executors import in_call_thread
+from grpc_bridge.executors import begin_in_call_thread, in_call_thread
 from grpc_bridge.lifecycle import AsyncCallThread, callers_thread, leave_thread
 from grpc_bridge.registry import Handler, Method
 
@@ -49,9 +47,6 @@ _END = object()
 
 _serving: ContextVar[ServingThread | None] = ContextVar("grpc_bridge_serving_thread", default=None)
 """The thread that waits for the current task, if one does."""
-
-PLACE_VARIABLES = frozenset((_serving, SyncToAsync.thread_sensitive_context))
-"""Context variables that hold for one side of a crossing: on the other they would name a thread that is gone."""
 
 
 def original(behavior: Callable[..., Any]) -> Method | None:
@@ -122,7 +117,7 @@ class Crossing:
         """From the loop: gives the result of what runs in the thread of this call."""
         thread = _serving.get()
         if thread is None:
-            return await in_call_thread(run, self._call.settings.sync_threads)
+            return await in_call_thread(run, self._call.settings)
         return await thread.run(copy_context(), run)
 
     # What a `def` stand-in does, in its thread.
@@ -193,7 +188,7 @@ class Crossing:
             for _ in thread.serve():
                 pass
 
-        lease = asyncio.ensure_future(in_call_thread(serve, self._call.settings.sync_threads))
+        lease, _ = begin_in_call_thread(serve, self._call.settings)
         try:
             yield thread
         finally:

@@ -96,12 +96,12 @@ async def run_unary_async(call: Call, request: bytes | MessageStream) -> bytes |
     try:
         if not isinstance(context, AsyncContext):
             messages = _for_thread(request)
-            return await in_call_thread(lambda: run_unary(call, messages), call.settings.sync_threads)
+            return await in_call_thread(lambda: run_unary(call, messages), call.settings)
         if call.method.interceptors is not None:
             return await in_context(_run_unary_intercepted(call, request), copy_context())
         argument = call.decode(request) if isinstance(request, bytes) else async_requests(call, context, request)
         response = await call.method.behavior(argument, context)
-        return None if context.aborted else call.encode(response)
+        return None if context.drops_message else call.encode(response)
     except Exception as error:
         context.fail(error)
         return None
@@ -202,7 +202,7 @@ async def _stream_from_thread(call: Call, request: bytes | Iterator[bytes], writ
         finally:
             frames.close()  # the handler sees GeneratorExit where it stands
 
-    producer = asyncio.ensure_future(in_call_thread(produce, call.settings.sync_threads))
+    producer = asyncio.ensure_future(in_call_thread(produce, call.settings))
     producer.add_done_callback(lambda _: queue.end())
     try:
         while frames := await queue.take():

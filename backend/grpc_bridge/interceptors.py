@@ -16,8 +16,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Sequence
-from contextvars import Context, copy_context
+from collections.abc import Sequence
+from contextvars import Context, ContextVar, copy_context
 from functools import cached_property, partial
 from typing import Any, TypeAlias
 
@@ -27,13 +27,14 @@ from grpc_bridge.arity import fitted, handler_of
 from grpc_bridge.call import Call
 from grpc_bridge.conf import Interceptor
 from grpc_bridge.context import CallContext, SyncContext, view
-from grpc_bridge.crossing import PLACE_VARIABLES, Crossing, original
+from grpc_bridge.crossing import Crossing, original
 from grpc_bridge.executors import background_loop
 from grpc_bridge.protocol.metadata import Metadatum
 from grpc_bridge.protocol.status import StatusCode, StatusError
 from grpc_bridge.registry import Handler, Method, Registry
 
 Found: TypeAlias = "Handler | None"
+Changes: TypeAlias = "list[tuple[ContextVar[Any], Any]]"
 _MISSING = object()
 
 
@@ -160,8 +161,13 @@ class _Search:
         intercept, is_async = chain.steps[step]
         if not is_async:
             return intercept(partial(self.find, step + 1), details)  # type: ignore[return-value, arg-type]
-        handler, variables = self._cross().wait_for(lambda: _and_context(self.find_async(step, details)))
-        _adopt(variables)
+
+        async def beyond() -> tuple[Found, Changes]:
+            before = copy_context()
+            return await self.find_async(step, details), _changes_since(before)
+
+        handler, changes = self._cross().wait_for(beyond)
+        _adopt(changes)
         return self._seen(handler, is_async=False)
 
     async def find_async(self, step: int, details: Any) -> Found:
@@ -173,8 +179,13 @@ class _Search:
         if is_async:
             found: Found = await intercept(partial(self.find_async, step + 1), details)  # type: ignore[misc, arg-type]
             return found
-        handler, variables = await self._cross().in_thread(lambda: (self.find(step, details), copy_context()))
-        _adopt(variables)
+
+        def beyond() -> tuple[Found, Changes]:
+            before = copy_context()
+            return self.find(step, details), _changes_since(before)
+
+        handler, changes = await self._cross().in_thread(beyond)
+        _adopt(changes)
         return self._seen(handler, is_async=True) if step else handler
 
     def _registered(self, details: Any, *, is_async: bool) -> Found:
@@ -187,8 +198,8 @@ class _Search:
     def _seen(self, handler: Found, *, is_async: bool) -> Found:
         if handler is None:
             return None
-        method = self._chain.method_of(handler, self._call)
-        return handler if method.is_async == is_async else self.stand_in(method)
+        method = self._chain.method_of(handler, self._call)  # of what is behind a stand-in, if it is one
+        return handler_of(method) if method.is_async == is_async else self.stand_in(method)
 
     def stand_in(self, method: Method) -> Handler:
         """Gives the handler of a method as one of the other kind."""
@@ -200,15 +211,17 @@ class _Search:
         return self._crossing
 
 
-async def _and_context(found: Awaitable[Found]) -> tuple[Found, Context]:
-    return await found, copy_context()
+def _changes_since(before: Context) -> Changes:
+    """Gives the context variables that interceptors have set; the crossing itself sets some, which are its own."""
+    return [
+        (variable, value) for variable, value in copy_context().items() if before.get(variable, _MISSING) is not value
+    ]
 
 
-def _adopt(variables: Context) -> None:
-    """Sets here what was set on the other side of a crossing, but for what says where that side was."""
-    for variable, value in variables.items():
-        if variable not in PLACE_VARIABLES and variable.get(_MISSING) is not value:
-            variable.set(value)
+def _adopt(changes: Changes) -> None:
+    """Sets here what was set on the other side of a crossing."""
+    for variable, value in changes:
+        variable.set(value)
 
 
 def _is_async(interceptor: Interceptor) -> bool:

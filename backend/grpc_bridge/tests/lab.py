@@ -3,8 +3,6 @@
 The text says what a handler does (see `Lab.act`), and the servicer remembers what happened.
 """
 
-# ruff: noqa: N802 - methods have the names of the contract
-
 from __future__ import annotations
 
 import threading
@@ -15,6 +13,8 @@ import grpc
 from asgiref.sync import sync_to_async
 from django.contrib.contenttypes.models import ContentType
 from google.protobuf.wrappers_pb2 import StringValue
+
+from grpc_bridge import get_user
 
 SERVICE = "test.v1.Lab"
 
@@ -80,6 +80,8 @@ class Lab:
                 context.set_compression(grpc.Compression.Gzip)
             case ["time"]:
                 result = str(context.time_remaining())
+            case ["user"]:
+                result = str(get_user(context))
             case ["thread"]:
                 result = str(threading.get_ident())
             case ["add", name]:

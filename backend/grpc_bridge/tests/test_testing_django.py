@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from typing import Any
 from unittest import mock
 
@@ -199,31 +200,39 @@ class SessionTest(TestCase):
     def setUpTestData(cls) -> None:
         cls.user = get_user_model().objects.create_user("ada@example.com", password="enigma-machine")
 
-    def cookie(self, client: Client) -> str:
-        return LabStub(client).Unary(text("metadata cookie")).value
-
-    def test_login_and_logout(self):
-        client = Client(register=Lab().register)
-        assert self.cookie(client) == "[]"
-        for login in (lambda: client.force_login(self.user), lambda: client.login(**self.credentials)):
-            login()
-            assert client.session["_auth_user_id"] == str(self.user.pk)
-            assert self.cookie(client) == f"['sessionid={client.cookies['sessionid'].value}']"
-            client.logout()
-            assert self.cookie(client) == "[]"
-
     @property
     def credentials(self) -> dict[str, str]:
         return {get_user_model().USERNAME_FIELD: self.user.get_username(), "password": "enigma-machine"}
 
-    async def test_login_and_logout_async(self):
-        async with AsyncClient(register=AsyncLab().register) as client:
+    def test_login_and_logout(self):
+        for servicer in SERVICERS:
+            client = Client(register=servicer().register)
             stub = LabStub(client)
-            await client.aforce_login(self.user)
-            cookie = f"['sessionid={client.cookies['sessionid'].value}']"
-            assert await stub.Unary(text("metadata cookie")) == text(cookie)
-            await client.alogout()
-            assert await stub.Unary(text("metadata cookie")) == text("[]")
+            assert stub.Unary(text("user")) == text("AnonymousUser")
+            for login in (partial(client.force_login, self.user), partial(client.login, **self.credentials)):
+                login()
+                assert stub.Unary(text("user")) == text(str(self.user))
+                client.logout()
+                assert stub.Unary(text("user")) == text("AnonymousUser")
+                assert stub.Unary(text("metadata cookie")) == text("[]")
+
+    async def test_login_and_logout_async(self):
+        for servicer in SERVICERS:
+            async with AsyncClient(register=servicer().register) as client:
+                stub = LabStub(client)
+                for login in (client.aforce_login(self.user), client.alogin(**self.credentials)):
+                    await login
+                    assert await stub.Unary(text("user")) == text(str(self.user))
+                    await client.alogout()
+                    assert await stub.Unary(text("user")) == text("AnonymousUser")
+
+    def test_a_page_of_another_origin_cannot_use_the_session(self):
+        client = Client(register=Lab().register, headers={"origin": "https://evil.example"})
+        assert LabStub(client).Unary(text("user")) == text("AnonymousUser")
+        client.force_login(self.user)
+        with pytest.raises(grpc.RpcError) as info:
+            LabStub(client).Unary(text("user"))
+        assert info.value.code() is grpc.StatusCode.PERMISSION_DENIED
 
     def test_the_host_is_one_that_django_allows(self):
         """`host` is no metadata, so the environ is looked at."""

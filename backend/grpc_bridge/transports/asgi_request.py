@@ -97,6 +97,8 @@ class RequestBody:
                 data, _ = await self._receive_chunk()
                 for message in reader.receive_data(data):
                     self._asked = False
+                    if self._call.clock is not None:
+                        self._call.clock.message_passed()
                     self._messages.append(message)
                     self._waiting_bytes += len(message) + MESSAGE_OVERHEAD_BYTES
                 if self.ended:

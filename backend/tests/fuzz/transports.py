@@ -205,8 +205,11 @@ class Wsgi:
         return [NOT_FOUND]
 
     def _exchange(self, case: Case, seen: Observation) -> None:
-        def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:
+        def start_response(
+            status: str, headers: list[tuple[str, str]], exc_info: Any = None
+        ) -> Callable[[bytes], None]:
             seen.start(int(status[:3]), headers)
+            return seen.write
 
         result = self._bridge(_environ(case, seen), start_response)
         try:
