@@ -18,8 +18,8 @@ from tests.contract.native import NativeTransport, connect
 from tests.contract.transports import BRIDGE, GRPCIO, WEB_BINARY, WEB_TEXT
 from tests.servers import ASGI, KINDS, WSGI, Server, running_server
 
-INTERCEPTED_SETTINGS = "tests.contract.intercepted_settings"
 SITE_SETTINGS = "tests.contract.site_settings"
+INTERCEPTED_SETTINGS = "tests.contract.intercepted_settings"
 
 
 @pytest.fixture(params=MODES, ids=[mode.name for mode in MODES])
@@ -49,7 +49,7 @@ def flavour(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def control(server: Server) -> Control:
     """The bookkeeping of the server under test."""
-    return Control(server)
+    return Control(GrpcWebTransport(server, MODES[0]))
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def asgi_transport(asgi_server: Server, mode: Mode) -> GrpcWebTransport:
 @pytest.fixture
 def asgi_control(asgi_server: Server) -> Control:
     """The bookkeeping of the ASGI server."""
-    return Control(asgi_server)
+    return Control(GrpcWebTransport(asgi_server, MODES[0]))
 
 
 @pytest.fixture
@@ -99,16 +99,30 @@ def wsgi_channel(wsgi_server: Server) -> Iterator[grpc.Channel]:
 
 
 @pytest.fixture(scope="session")
-def grpcio_channel() -> Iterator[grpc.Channel]:
+def grpcio_address() -> Iterator[str]:
+    """A real `grpc.server`."""
+    with running_grpcio() as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def grpcio_aio_address() -> Iterator[str]:
+    """A real `grpc.aio.server`."""
+    with running_grpcio_aio() as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def grpcio_channel(grpcio_address: str) -> Iterator[grpc.Channel]:
     """A connection to a real `grpc.server`."""
-    with running_grpcio() as address, connect(address) as channel:
+    with connect(grpcio_address) as channel:
         yield channel
 
 
 @pytest.fixture(scope="session")
-def grpcio_aio_channel() -> Iterator[grpc.Channel]:
+def grpcio_aio_channel(grpcio_aio_address: str) -> Iterator[grpc.Channel]:
     """A connection to a real `grpc.aio.server`."""
-    with running_grpcio_aio() as address, connect(address) as channel:
+    with connect(grpcio_aio_address) as channel:
         yield channel
 
 
@@ -142,7 +156,7 @@ def site_server(
 
 @pytest.fixture(scope="session")
 def intercepted_asgi_server(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> Iterator[Server]:
-    """The ASGI server, with the settings in `intercepted_settings.py`."""
+    """The ASGI server with interceptors."""
     directory = tmp_path_factory.mktemp("intercepted-asgi")
     with running_server(ASGI, directory, settings=INTERCEPTED_SETTINGS, database=migrated) as server:
         yield server
@@ -150,37 +164,25 @@ def intercepted_asgi_server(tmp_path_factory: pytest.TempPathFactory, migrated: 
 
 @pytest.fixture(scope="session")
 def intercepted_wsgi_server(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> Iterator[Server]:
-    """The same for the WSGI server."""
+    """The WSGI server with interceptors."""
     directory = tmp_path_factory.mktemp("intercepted-wsgi")
     with running_server(WSGI, directory, settings=INTERCEPTED_SETTINGS, database=migrated) as server:
         yield server
 
 
-@pytest.fixture
-def intercepted_of_kind(request: pytest.FixtureRequest) -> Callable[[str], Server]:
-    """Gives the running server of one of `KINDS` that has interceptors."""
-
-    def get(kind: str) -> Server:
-        name = "intercepted_asgi_server" if kind == ASGI else "intercepted_wsgi_server"
-        server: Server = request.getfixturevalue(name)
-        request.node.stash[SERVER_AT_START] = server, server.log_size()
-        return server
-
-    return get
+def _shown(server: Server, request: pytest.FixtureRequest) -> Server:
+    request.node.stash[SERVER_AT_START] = server, server.log_size()
+    return server
 
 
 @pytest.fixture(params=KINDS)
-def intercepted_server(request: pytest.FixtureRequest, intercepted_of_kind: Callable[[str], Server]) -> Server:
+def intercepted_server(request: pytest.FixtureRequest) -> Server:
     """Each server with interceptors in turn."""
-    return intercepted_of_kind(request.param)
+    name = "intercepted_asgi_server" if request.param == ASGI else "intercepted_wsgi_server"
+    return _shown(request.getfixturevalue(name), request)
 
 
-@pytest.fixture(params=[(kind, intercepts) for kind in KINDS for intercepts in ("", "intercepted")], ids="-".join)
-def any_server(
-    request: pytest.FixtureRequest,
-    server_of_kind: Callable[[str], Server],
-    intercepted_of_kind: Callable[[str], Server],
-) -> Server:
-    """Each server in turn, without and with interceptors."""
-    kind, intercepts = request.param
-    return intercepted_of_kind(kind) if intercepts else server_of_kind(kind)
+@pytest.fixture(params=["asgi_server", "wsgi_server", "intercepted_asgi_server", "intercepted_wsgi_server"])
+def any_server(request: pytest.FixtureRequest) -> Server:
+    """Each server, without and with interceptors."""
+    return _shown(request.getfixturevalue(request.param), request)
