@@ -1,7 +1,6 @@
 """How the two sides of a call meet that run apart, in an event loop and in a thread. No more moves than is asked for.
 
-Nothing here knows a protocol or a handler. A loop may be closed while threads still work for it: they are told so by
-`grpc.RpcError`, as a handler is told of any other end of its call.
+Nothing here knows a protocol or a handler.
 """
 
 from __future__ import annotations
@@ -9,20 +8,26 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
-import types
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator
-from concurrent.futures import CancelledError, Executor, Future
-from contextvars import Context, ContextVar
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import Executor, Future
+from contextvars import Context
 from functools import partial
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
-import grpc
+from grpc_bridge.loops import (
+    LOOP_CHECK_SECONDS,
+    Outcome,
+    callers_thread,
+    outcome,
+    run_on_loop,
+    set_result,
+    settle,
+    tell_loop,
+    wait_for,
+)
 
 T = TypeVar("T")
-
-LOOP_CHECK_SECONDS = 1.0
-"""How often a thread that waits for an event loop looks whether there still is one."""
 
 
 class MessageStream(Protocol):
@@ -30,28 +35,6 @@ class MessageStream(Protocol):
 
     async def next(self) -> bytes | None:
         """Gives the next message, None after the last. Raises `StatusError` for bad input."""
-
-
-class CallersThread(Executor):
-    """The thread of a caller in this process: sync code of the call runs there, step by step, and nowhere else."""
-
-    def waits(
-        self,
-        put: Callable[[Callable[[], None]], None],
-        rest: Callable[[], None],
-        serve: Callable[[Future[Any]], None],
-    ) -> None:
-        """The thread waits for a call on an event loop, and runs what `put` is given meanwhile.
-
-        `rest` waits for the end of a call whose answer is not wanted any more, `serve` as `serve_until` does.
-        """
-
-    def serve_until(self, future: Future[Any]) -> None:
-        """From sync code in this thread, which waits for `future`: does meanwhile what the call asks of the thread."""
-
-
-callers_thread: ContextVar[CallersThread | None] = ContextVar("grpc_bridge_callers_thread", default=None)
-"""Set by the test clients in the context of a call."""
 
 
 class LoopMessages:
@@ -77,102 +60,6 @@ class LoopMessages:
     async def next(self) -> Any:
         """From the loop: gives the next message, None after the last."""
         return await self._next_message()
-
-
-def run_on_loop(coroutine: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop) -> Future[T]:
-    """From a thread: starts a coroutine, with this thread's context variables.
-
-    Raises `grpc.RpcError` where the loop is closed.
-    """
-    try:
-        return asyncio.run_coroutine_threadsafe(coroutine, loop)
-    except RuntimeError:
-        coroutine.close()
-        raise grpc.RpcError from None
-
-
-class LoopTask(Generic[T]):
-    """A task on a loop as the thread that has started it sees it. `ended` is done when it is over, cancelled or not."""
-
-    def __init__(self, coroutine: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop) -> None:
-        """Starts it, with this thread's context variables. Raises `grpc.RpcError` where the loop is closed."""
-        self.ended: Future[T] = Future()
-        self._coroutine = coroutine
-        self._loop = loop
-        self._task: asyncio.Task[T] | None = None
-        self._is_cancelled = False
-        if not tell_loop(loop, self._start):
-            coroutine.close()
-            raise grpc.RpcError
-
-    def cancel(self) -> None:
-        """From anywhere: cancels the task, once, because it may still wait for what it does at its end."""
-        tell_loop(self._loop, self._cancel)
-
-    def _start(self) -> None:
-        self._task = self._loop.create_task(self._coroutine)
-        self._task.add_done_callback(self._end)
-        if self._is_cancelled:
-            self._task.cancel()
-
-    def _cancel(self) -> None:
-        if not self._is_cancelled and self._task is not None:
-            self._task.cancel()
-        self._is_cancelled = True
-
-    def _end(self, task: asyncio.Task[T]) -> None:
-        if task.cancelled():
-            self.ended.cancel()
-        elif (error := task.exception()) is not None:
-            self.ended.set_exception(error)
-        else:
-            self.ended.set_result(task.result())
-
-
-def wait_for(future: Future[T], loop: asyncio.AbstractEventLoop) -> T:
-    """From a thread: gives the result of what runs on `loop`. Raises `grpc.RpcError` when the loop has given it up."""
-    caller = callers_thread.get()
-    if caller is not None:
-        caller.serve_until(future)
-    while True:
-        try:
-            return future.result(LOOP_CHECK_SECONDS)
-        except CancelledError:
-            raise grpc.RpcError from None
-        except TimeoutError:
-            if future.done():
-                return future.result()  # or the error of the coroutine, which may be a TimeoutError
-            if loop.is_closed():
-                raise grpc.RpcError from None
-
-
-@types.coroutine
-def in_context(coroutine: Coroutine[Any, Any, T], context: Context) -> Generator[Any, Any, T]:
-    """Awaits `coroutine` in this task, with context variables of its own: what it sets, it sets in `context` only."""
-    step: Callable[..., Any] = coroutine.send
-    argument: Any = None
-    while True:
-        try:
-            awaited = context.run(step, argument)
-        except StopIteration as end:
-            result: T = end.value
-            return result
-        try:
-            step, argument = coroutine.send, (yield awaited)
-        except GeneratorExit:
-            context.run(coroutine.close)
-            raise
-        except BaseException as error:  # above all, the cancellation of the task
-            step, argument = coroutine.throw, error
-
-
-def tell_loop(loop: asyncio.AbstractEventLoop, callback: Callable[..., object], *arguments: Any) -> bool:
-    """From a thread: has the loop call `callback`. Gives False after the loop's end."""
-    try:
-        loop.call_soon_threadsafe(callback, *arguments)
-    except RuntimeError:
-        return False
-    return True
 
 
 class ServingThread(Executor):
@@ -259,7 +146,7 @@ class ServingThread(Executor):
         """From the loop: hands `value` to `serve`, and waits until the thread comes back for more."""
         taken: asyncio.Future[None] = self._loop.create_future()
         self._put(_Item(value))
-        self.submit(tell_loop, self._loop, _set, taken, None)
+        self.submit(tell_loop, self._loop, set_result, taken, None)
         await taken
 
 
@@ -278,41 +165,6 @@ class _Job(NamedTuple):
 
 class _Item(NamedTuple):
     value: object
-
-
-Outcome = tuple[T | None, BaseException | None]
-"""What a function gave or raised. A future cannot carry a StopIteration as its error."""
-
-
-def settle(
-    loop: asyncio.AbstractEventLoop,
-    future: asyncio.Future[Outcome[T]],
-    context: Context,
-    function: Callable[..., T],
-    *arguments: Any,
-) -> None:
-    """In a thread: runs `function` in `context` and tells the loop its outcome. Never raises."""
-    try:
-        result: Outcome[T] = context.run(function, *arguments), None
-    except BaseException as error:
-        result = None, error
-    tell_loop(loop, _set, future, result)
-
-
-def outcome(settled: Outcome[T]) -> T:
-    """Gives the result of a function, or raises its error."""
-    result, error = settled
-    if error is not None:
-        try:
-            raise error
-        finally:
-            del error, settled  # or the traceback would keep this frame, and this frame the traceback
-    return result  # type: ignore[return-value]
-
-
-def _set(future: asyncio.Future[T], result: T) -> None:
-    if not future.done():
-        future.set_result(result)
 
 
 class FrameQueue:

@@ -29,21 +29,12 @@ import grpc
 
 from grpc_bridge.arity import handler_of
 from grpc_bridge.call import Call
-from grpc_bridge.channels import (
-    CallersThread,
-    LoopMessages,
-    LoopTask,
-    Outcome,
-    ServingThread,
-    callers_thread,
-    outcome,
-    settle,
-    wait_for,
-)
+from grpc_bridge.channels import LoopMessages, ServingThread
 from grpc_bridge.context import AsyncContext, SyncContext, view
 from grpc_bridge.dispatch import Requests, async_requests, give_responses, readable
 from grpc_bridge.executors import begin_in_call_thread, in_call_thread
 from grpc_bridge.lifecycle import leave_thread, sync_code_in
+from grpc_bridge.loops import CallersThread, LoopTask, Outcome, callers_thread, outcome, settle, wait_for
 from grpc_bridge.protocol.status import StatusCode, StatusError
 from grpc_bridge.registry import Handler, Method
 

@@ -18,9 +18,10 @@ from typing import Any
 import grpc
 
 from grpc_bridge.call import Call
-from grpc_bridge.channels import FrameQueue, LoopMessages, MessageStream, callers_thread, in_context
+from grpc_bridge.channels import FrameQueue, LoopMessages, MessageStream
 from grpc_bridge.context import AsyncContext
 from grpc_bridge.executors import begin_in_call_thread, in_call_thread
+from grpc_bridge.loops import callers_thread, in_context
 from grpc_bridge.protocol.status import StatusError
 from grpc_bridge.registry import Method
 

@@ -28,7 +28,7 @@ from django.db.backends.signals import connection_created
 from django.dispatch import Signal
 from django.utils.module_loading import import_string
 
-from grpc_bridge.channels import callers_thread
+from grpc_bridge.loops import callers_thread
 
 _DJANGO_RECEIVERS = {id(receiver) for receiver in (close_caches, close_old_connections, reset_queries, reset_urlconf)}
 

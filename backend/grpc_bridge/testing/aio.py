@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 import django.test
 import grpc
 
-from grpc_bridge.channels import callers_thread
 from grpc_bridge.conf import BridgeSettings
+from grpc_bridge.loops import callers_thread
 from grpc_bridge.registry import Registry
 from grpc_bridge.testing.aio_calls import AsyncCall, StreamStream, StreamUnary, UnaryStream, UnaryUnary
 from grpc_bridge.testing.aio_exchange import Exchange

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from asgiref.sync import AsyncToSync, SyncToAsync
 
-from grpc_bridge.channels import CallersThread
+from grpc_bridge.loops import CallersThread
 
 T = TypeVar("T")
 

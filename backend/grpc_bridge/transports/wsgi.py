@@ -15,12 +15,12 @@ from operator import length_hint
 
 from grpc_bridge.admission import Admission, RequestHead, peer_address
 from grpc_bridge.call import Call
-from grpc_bridge.channels import callers_thread
 from grpc_bridge.conf import BridgeSettings
 from grpc_bridge.context import SyncContext
 from grpc_bridge.dispatch import run_stream, run_unary
 from grpc_bridge.lifecycle import call_finished, call_started
 from grpc_bridge.limits import enter, leave, too_much_metadata
+from grpc_bridge.loops import callers_thread
 from grpc_bridge.protocol.metadata import Metadatum, decode_metadata
 from grpc_bridge.protocol.negotiation import HttpAnswer
 from grpc_bridge.protocol.status import StatusError

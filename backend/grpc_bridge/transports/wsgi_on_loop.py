@@ -14,8 +14,8 @@ from concurrent.futures import Future
 from typing import Any
 
 from grpc_bridge.call import Call
-from grpc_bridge.channels import callers_thread
 from grpc_bridge.executors import background_loop
+from grpc_bridge.loops import callers_thread
 from grpc_bridge.protocol.status import StatusError
 from grpc_bridge.transports.asgi import serve_call
 from grpc_bridge.transports.asgi_request import Event
