@@ -15,6 +15,9 @@ from tests.contract.methods import METHODS, path
 PATIENCE_SECONDS = 15.0
 """How long a call may take that has no deadline of its own."""
 
+NEVER_ANSWERED = "never answered"
+"""The details of a call that the client has given up; it has no code."""
+
 NO_LIMIT = -1
 METADATA_BYTES = 64 * 1024
 
@@ -79,15 +82,23 @@ class NativeTransport:
         self.channel = channel
 
     def call(self, flavour: str, call: Call, patience_seconds: float = PATIENCE_SECONDS) -> Answer:
-        """Makes a call and gives its answer: CANCELLED by the client after `patience_seconds` without one."""
+        """Makes a call and gives its answer, if there is one within `patience_seconds`."""
         running = start(self.channel, flavour, call)
-        watchdog = threading.Timer(patience_seconds, running.cancel)
+        given_up = threading.Event()
+
+        def give_up() -> None:
+            given_up.set()
+            running.cancel()
+
+        watchdog = threading.Timer(patience_seconds, give_up)
         watchdog.start()
         try:
             messages = tuple(until_the_end(running))
         finally:
             watchdog.cancel()
             watchdog.join()
+        if given_up.is_set():
+            return Answer(messages, None, NEVER_ANSWERED)
         return Answer(
             messages,
             running.code(),

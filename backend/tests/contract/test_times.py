@@ -53,7 +53,7 @@ def web(hasty_server: Server) -> GrpcWebTransport:
 @pytest.fixture
 def control(hasty_server: Server) -> Control:
     """The bookkeeping of the server."""
-    return Control(hasty_server)
+    return Control(GrpcWebTransport(hasty_server, MODES[0]))
 
 
 @pytest.fixture(autouse=True)
