@@ -26,10 +26,10 @@ const COLUMN_LIMIT = 50;
 
 /** @type {readonly Status[]} The columns, and the steps as the contract has them. */
 const STATUSES = Object.freeze([
-  column(OrderStatus.PLACED, "Placed", OrderStatus.PAID, "Mark paid", true),
-  column(OrderStatus.PAID, "Paid", OrderStatus.PACKED, "Mark packed", true),
-  column(OrderStatus.PACKED, "Packed", OrderStatus.SHIPPED, "Mark shipped", true),
-  column(OrderStatus.SHIPPED, "Shipped", OrderStatus.DELIVERED, "Mark delivered", false),
+  column(OrderStatus.PLACED, "Placed", OrderStatus.PAID, "Pay", true),
+  column(OrderStatus.PAID, "Paid", OrderStatus.PACKED, "Pack", true),
+  column(OrderStatus.PACKED, "Packed", OrderStatus.SHIPPED, "Ship", true),
+  column(OrderStatus.SHIPPED, "Shipped", OrderStatus.DELIVERED, "Deliver", false),
   column(OrderStatus.DELIVERED, "Delivered", null, "", false),
   column(OrderStatus.CANCELLED, "Cancelled", null, "", false),
 ]);

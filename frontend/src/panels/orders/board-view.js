@@ -11,7 +11,7 @@ const { glide } = require("./motion.js");
 /** @typedef {import("../../orders/board.js").Board} Board */
 
 /** How many cards a column shows. The others are counted. */
-const CARDS_SHOWN = 6;
+const CARDS_SHOWN = 5;
 
 /** Draws a `Board` as often as it changes, at most once for each frame. */
 class BoardView {

@@ -92,7 +92,7 @@ class Card {
     const status = statusOf(order.status);
     const box = className(document.createElement("p"), "card-actions");
     if (actions.isStaff && status?.next) {
-      const label = `${status.step}: order ${order.id}`;
+      const label = `${status.step} order ${order.id}`;
       box.append(buttonElement(status.step, { testId: "order-next", label }, (button) => this.advance(button)));
     }
     if (status?.canCancel) {
