@@ -13,10 +13,13 @@ from typing import NamedTuple, Protocol
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
+from grpc_bridge import call_log
 from grpc_bridge.call import Call
+from grpc_bridge.call_log import LoggedCall
 from grpc_bridge.conf import BridgeSettings, load_settings
 from grpc_bridge.context import AsyncContext, CallSource, SyncContext
 from grpc_bridge.cors import configured_cors
+from grpc_bridge.interceptors import intercepted
 from grpc_bridge.policy import RequestSource, SitePolicy
 from grpc_bridge.protocol.compression import request_encoding
 from grpc_bridge.protocol.negotiation import HttpAnswer, answer_wire, classify
@@ -53,12 +56,13 @@ class Admission:
     """Decides about requests, by what is registered and set. `override_settings` in a test counts at once."""
 
     def __init__(self, registry: Registry, settings: BridgeSettings) -> None:
-        self._registry = registry
+        self._methods = registry
         self._apply(settings)
         setting_changed.connect(self._on_setting_changed)
 
     def _apply(self, settings: BridgeSettings) -> None:
         self._settings = settings
+        self._registry = intercepted(self._methods, settings.interceptors)
         self._cors = configured_cors(settings)
         self._policy = SitePolicy(self._cors)
 
@@ -89,6 +93,8 @@ class Admission:
         try:
             call = self._admit(method or self._registry.find_generic(head.path), wire, head, source)
         except StatusError as error:
+            if call_log.is_on(self._settings):
+                call_log.log_refused(head.path, source, error)
             return self._answer(_refused(wire, head.accept, error), head)
         if self._cors is not None:
             call.cors = partial(self._cors.answer_headers, head.origin)
@@ -104,10 +110,12 @@ class Admission:
     def _admit(self, method: Method | None, wire: BinaryWire, head: RequestHead, source: CallSource) -> Call:
         if method is None:
             raise StatusError(StatusCode.UNIMPLEMENTED, "Method not found!")
+        source.check_metadata_size(self._settings)
         encoding = None if head.encoding is None else request_encoding(head.encoding)
         deadline = None if head.timeout is None else time.monotonic() + decode_timeout(head.timeout)
         context = (AsyncContext if method.is_async else SyncContext)(head.path, source, deadline, head.accept_encoding)
-        return Call(method, wire, answer_wire(wire, head.accept), context, self._settings, encoding)
+        kind = LoggedCall if call_log.is_on(self._settings) else Call
+        return kind(method, wire, answer_wire(wire, head.accept), context, self._settings, encoding)
 
 
 def _refused(request_wire: BinaryWire, accept: str | None, error: StatusError) -> HttpAnswer:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
+from typing import Any
 
 from grpc_bridge.conf import BridgeSettings
 from grpc_bridge.context import CallContext
+from grpc_bridge.limits import StreamClock
 from grpc_bridge.protocol.compression import ACCEPT_ENCODING, Encoding
-from grpc_bridge.protocol.frames import FLAG_COMPRESSED
+from grpc_bridge.protocol.frames import FLAG_COMPRESSED, larger_than_max
 from grpc_bridge.protocol.negotiation import HttpAnswer
 from grpc_bridge.protocol.status import StatusCode, StatusError
 from grpc_bridge.protocol.wire import BinaryWire, RequestReader
 from grpc_bridge.registry import Method
+
+logger = logging.getLogger("grpc_bridge")
 
 STREAM_HEADERS = (
     ("cache-control", "no-cache, no-transform"),  # no cache may keep it, no proxy may compress and so collect it
@@ -22,11 +28,12 @@ STREAM_HEADERS = (
 class Call:
     """A call that has been admitted: its method exists and its headers are understood.
 
-    `request_encoding` is how messages of the request may be compressed. `cors` is None where CORS is off, else it gives
-    the headers for it, by the keys of the metadata that is sent.
+    `request_encoding` is how messages of the request may be compressed. `clock` is set for streams that may not take
+    any time they like. `cors` is None where CORS is off, else it gives the headers for it, by the keys of the metadata
+    that is sent.
     """
 
-    __slots__ = ("context", "cors", "method", "request_encoding", "request_wire", "settings", "wire")
+    __slots__ = ("clock", "context", "cors", "method", "request_encoding", "request_wire", "settings", "wire")
 
     def __init__(
         self,
@@ -43,21 +50,45 @@ class Call:
         self.wire = wire
         self.context = context
         self.settings = settings
+        self.clock: StreamClock | None = None
         self.cors: Callable[[Iterable[str]], Iterable[tuple[str, str]]] | None = None
 
     def reader(self) -> RequestReader:
         """Gives a reader for the request's body."""
         return self.request_wire.reader(self.settings.max_receive_message_bytes, self.request_encoding)
 
-    def read_body(self, body: bytes) -> list[bytes]:
-        """Gives the messages of a body that is there as a whole. Raises `StatusError` for bad input."""
+    def read_body(self, body: bytes) -> Iterable[bytes]:
+        """Gives the messages of a body that is there as a whole. Iterating raises `StatusError` for bad input."""
         return self.request_wire.read_body(body, self.settings.max_receive_message_bytes, self.request_encoding)
 
-    def one_message(self, messages: list[bytes]) -> bytes:
+    def one_message(self, messages: Iterable[bytes]) -> bytes:
         """Gives the message of a request that has one. Raises `StatusError` UNIMPLEMENTED for any other number."""
-        if len(messages) != 1:
+        # Whoever sent two is told so, whatever follows: who reads piece by piece has not seen more, either.
+        first_two = messages if isinstance(messages, list) else list(islice(messages, 2))
+        if len(first_two) != 1:
             raise StatusError(StatusCode.UNIMPLEMENTED, f'"{self.method.path}" requires exactly one request message.')
-        return messages[0]
+        return first_two[0]
+
+    def decode(self, message: bytes) -> Any:
+        """Gives the request that a message is. Raises `StatusError` INTERNAL for one that is none."""
+        try:
+            return self.method.deserialize(message)
+        except Exception:  # protobuf raises DecodeError, another codec may raise anything
+            raise StatusError(StatusCode.INTERNAL, "Exception deserializing request!") from None
+
+    def encode(self, response: Any) -> bytes:
+        """Gives the message that a response is. Raises `StatusError` for none, and for one that is too large."""
+        try:
+            message = self.method.serialize(response)
+        except Exception:  # as above; None, above all, is no message
+            logger.exception(
+                "%s gave a response that cannot be serialized (call %s)", self.method.path, self.context.call_id
+            )
+            raise StatusError(StatusCode.INTERNAL, "Failed to serialize response!") from None
+        limit = self.settings.max_send_message_bytes
+        if len(message) > limit:
+            raise larger_than_max("Sent", len(message), limit)
+        return message
 
     def headers(self) -> list[tuple[str, str]]:
         """Gives the response headers but for the length, initial metadata included. They are final from now on."""

@@ -9,7 +9,7 @@ WSGI and with grpcio's own servers, and nothing is read before a handler asks.
 
 from __future__ import annotations
 
-from functools import cache
+from contextvars import ContextVar
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 _ATTRIBUTE = "_grpc_bridge_caller"
 
-_native: dict[int, tuple[Any, _Caller]] = {}
-"""The callers of calls whose context takes no attribute, by its id, which is its own while it is kept."""
+_native: ContextVar[tuple[Any, _Caller] | None] = ContextVar("grpc_bridge_native_caller", default=None)
+"""The context and the caller of this task's call, or this thread's, where a context takes no attribute."""
 
 
 class _Caller:
@@ -47,7 +47,7 @@ def get_session(context: Any) -> SessionBase:
     """
     caller = _caller_of(context)
     if caller.session is None:
-        caller.session = _session_class(settings.SESSION_ENGINE)(_session_key(context))
+        caller.session = _session(_session_key(context))
     return caller.session
 
 
@@ -98,12 +98,10 @@ def _new_caller(context: Any) -> _Caller:
     try:
         setattr(context, _ATTRIBUTE, caller)
     except AttributeError:  # those of `grpc.aio` are not of Python
-        key = id(context)
-        if key in _native:
-            return _native[key][1]
-        _native[key] = context, caller
-        add_callback = getattr(context, "add_done_callback", None) or context.add_callback
-        add_callback(lambda *_: _native.pop(key, None))
+        known = _native.get()
+        if known is not None and known[0] is context:
+            return known[1]
+        _native.set((context, caller))
     return caller
 
 
@@ -119,23 +117,21 @@ def _request(context: Any) -> HttpRequest:
     return request
 
 
-@cache
-def _session_class(engine: str) -> type[SessionBase]:
-    """Gives the session class of an engine, for callers whose cookie cannot be changed."""
-    store: type[SessionBase] = import_module(engine).SessionStore
+def _session(key: str | None) -> SessionBase:
+    """Gives the session with this key, which it keeps.
 
-    class CallSession(store):  # type: ignore[valid-type, misc]
-        """A session that keeps its key.
+    Django gives a session that is signed with an old secret a new key, and the browser a new cookie. From here the
+    cookie would go on naming the old one, and the user would be logged out; so that is left to the next view.
+    """
+    session: SessionBase = import_module(settings.SESSION_ENGINE).SessionStore(key)
+    session.cycle_key = _keep_key  # type: ignore[method-assign]
+    session.acycle_key = _akeep_key  # type: ignore[method-assign]
+    return session
 
-        Django gives a session a new key when it finds it signed with an old secret. Here the cookie would go on naming
-        the old one, and the user would be logged out; so that is left to the next view.
-        """
 
-        def cycle_key(self) -> None:
-            """Does nothing."""
+def _keep_key() -> None:
+    """Instead of `cycle_key`."""
 
-        async def acycle_key(self) -> None:
-            """Does nothing."""
 
-    CallSession.__qualname__ = store.__qualname__  # part of the salt that sessions are signed with
-    return CallSession
+async def _akeep_key() -> None:
+    """Instead of `acycle_key`."""

@@ -1,18 +1,27 @@
-"""How the two sides of a call meet that run apart: bytes between an event loop and a thread, no more than asked for.
+"""How the two sides of a call meet that run apart, in an event loop and in a thread. No more moves than is asked for.
 
-Nothing here knows a protocol or a handler.
+Nothing here knows a protocol or a handler. A loop may be closed while threads still work for it: they are told so by
+`grpc.RpcError`, as a handler is told of any other end of its call.
 """
 
 from __future__ import annotations
 
 import asyncio
+import queue
 import threading
+import types
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator
-from concurrent.futures import CancelledError
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator
+from concurrent.futures import CancelledError, Future
+from contextvars import Context
+from typing import Any, Protocol, TypeVar
 
 import grpc
+
+T = TypeVar("T")
+
+LOOP_CHECK_SECONDS = 1.0
+"""How often a thread that waits for an event loop looks whether there still is one."""
 
 
 class MessageStream(Protocol):
@@ -22,25 +31,164 @@ class MessageStream(Protocol):
         """Gives the next message, None after the last. Raises `StatusError` for bad input."""
 
 
-def iterate_from_thread(
-    next_message: Callable[[], Awaitable[bytes | None]], loop: asyncio.AbstractEventLoop
-) -> Iterator[bytes]:
-    """Gives the messages of a stream on `loop` to a thread: asks for one when the handler does, and waits for it.
+class LoopMessages:
+    """The messages of a stream on `loop` for a thread: asks for one when the handler does, and waits for it.
 
-    Raises `grpc.RpcError` when the loop has given the call up meanwhile.
+    Iteration raises `grpc.RpcError` when the loop has given the call up meanwhile.
     """
 
-    async def ask() -> bytes | None:
-        return await next_message()
+    def __init__(self, next_message: Callable[[], Awaitable[Any]], loop: asyncio.AbstractEventLoop) -> None:
+        self._next_message = next_message
+        self.loop = loop
 
+    def __iter__(self) -> LoopMessages:
+        return self
+
+    def __next__(self) -> Any:
+        """Gives the next message. The end of a stream is None, as in `MessageStream`."""
+        message = wait_for(run_on_loop(self.next(), self.loop), self.loop)
+        if message is None:
+            raise StopIteration
+        return message
+
+    async def next(self) -> Any:
+        """From the loop: gives the next message, None after the last."""
+        return await self._next_message()
+
+
+def run_on_loop(coroutine: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop) -> Future[T]:
+    """From a thread: starts a coroutine, with this thread's context variables.
+
+    Raises `grpc.RpcError` where the loop is closed.
+    """
+    try:
+        return asyncio.run_coroutine_threadsafe(coroutine, loop)
+    except RuntimeError:
+        coroutine.close()
+        raise grpc.RpcError from None
+
+
+def wait_for(future: Future[T], loop: asyncio.AbstractEventLoop) -> T:
+    """From a thread: gives the result of what runs on `loop`. Raises `grpc.RpcError` when the loop has given it up."""
     while True:
         try:
-            message = asyncio.run_coroutine_threadsafe(ask(), loop).result()
+            return future.result(LOOP_CHECK_SECONDS)
         except CancelledError:
             raise grpc.RpcError from None
-        if message is None:
-            return
-        yield message
+        except TimeoutError:
+            if future.done():
+                return future.result()  # or the error of the coroutine, which may be a TimeoutError
+            if loop.is_closed():
+                raise grpc.RpcError from None
+
+
+@types.coroutine
+def in_context(coroutine: Coroutine[Any, Any, T], context: Context) -> Generator[Any, Any, T]:
+    """Awaits `coroutine` in this task, with context variables of its own: what it sets, it sets in `context` only."""
+    step: Callable[..., Any] = coroutine.send
+    argument: Any = None
+    while True:
+        try:
+            awaited = context.run(step, argument)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        try:
+            step, argument = coroutine.send, (yield awaited)
+        except GeneratorExit:
+            context.run(coroutine.close)
+            raise
+        except BaseException as error:  # above all, the cancellation of the task
+            step, argument = coroutine.throw, error
+
+
+def tell_loop(loop: asyncio.AbstractEventLoop, callback: Callable[..., object], *arguments: Any) -> bool:
+    """From a thread: has the loop call `callback`. Gives False after the loop's end."""
+    try:
+        loop.call_soon_threadsafe(callback, *arguments)
+    except RuntimeError:
+        return False
+    return True
+
+
+class ServingThread:
+    """A thread at the service of a call: it runs what the call's tasks submit, and carries what they send to it."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._inbox: queue.SimpleQueue[tuple[Callable[[], object] | None, object]] = queue.SimpleQueue()
+
+    def serve(self) -> Iterator[Any]:
+        """In the thread: runs what is submitted and gives what is sent, until `end`, or the end of the loop."""
+        while True:
+            try:
+                job, item = self._inbox.get(timeout=LOOP_CHECK_SECONDS)
+            except queue.Empty:
+                if self._loop.is_closed():
+                    return
+                continue
+            if job is not None:
+                job()
+            elif item is self:
+                return
+            else:
+                yield item
+
+    def submit(self, job: Callable[[], object]) -> None:
+        """From anywhere: has the thread run `job`, which must not raise."""
+        self._inbox.put((job, None))
+
+    def end(self) -> None:
+        """From anywhere: the thread is free after what it has been given before."""
+        self._inbox.put((None, self))
+
+    async def run(self, context: Context, function: Callable[..., T], *arguments: Any) -> T:
+        """From the loop: runs `function` in the thread and gives its result, or raises its error."""
+        settled: asyncio.Future[Outcome[T]] = self._loop.create_future()
+        self.submit(lambda: settle(self._loop, settled, context, function, *arguments))
+        return outcome(await settled)
+
+    async def send(self, item: object) -> None:
+        """From the loop: hands `item` to `serve`, and waits until the thread comes back for more."""
+        taken: asyncio.Future[None] = self._loop.create_future()
+        self._inbox.put((None, item))
+        self.submit(lambda: tell_loop(self._loop, _set, taken, None))
+        await taken
+
+
+Outcome = tuple[T | None, BaseException | None]
+"""What a function gave or raised. A future cannot carry a StopIteration as its error."""
+
+
+def settle(
+    loop: asyncio.AbstractEventLoop,
+    future: asyncio.Future[Outcome[T]],
+    context: Context,
+    function: Callable[..., T],
+    *arguments: Any,
+) -> None:
+    """In a thread: runs `function` in `context` and tells the loop its outcome. Never raises."""
+    try:
+        result: Outcome[T] = context.run(function, *arguments), None
+    except BaseException as error:
+        result = None, error
+    tell_loop(loop, _set, future, result)
+
+
+def outcome(settled: Outcome[T]) -> T:
+    """Gives the result of a function, or raises its error."""
+    result, error = settled
+    if error is not None:
+        try:
+            raise error
+        finally:
+            del error, settled  # or the traceback would keep this frame, and this frame the traceback
+    return result  # type: ignore[return-value]
+
+
+def _set(future: asyncio.Future[T], result: T) -> None:
+    if not future.done():
+        future.set_result(result)
 
 
 class FrameQueue:
@@ -65,9 +213,9 @@ class FrameQueue:
                 return False
             self._frames.append(frame)
             self._bytes += len(frame)
-            if len(self._frames) == 1:
-                self._loop.call_soon_threadsafe(self._wake)
-            return True
+            if len(self._frames) == 1 and not tell_loop(self._loop, self._wake):
+                self._closed = True
+            return not self._closed
 
     def end(self) -> None:
         """From the loop: no frame follows."""

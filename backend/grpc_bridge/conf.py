@@ -6,11 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
 
+import grpc
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 from grpc_bridge.cors import ANY_ORIGIN, check_origin, check_origin_regex
+
+Interceptor = grpc.ServerInterceptor | grpc.aio.ServerInterceptor
+INTERCEPTOR_TYPES = (grpc.ServerInterceptor, grpc.aio.ServerInterceptor)
 
 
 @dataclass(frozen=True)
@@ -23,9 +27,44 @@ class BridgeSettings:
     max_send_message_bytes: int = 4 * 1024 * 1024
     """The largest response message, in bytes. The browser client's own limit is the same."""
 
+    max_metadata_bytes: int = 16 * 1024
+    """The largest head of a request: the names and values of all its headers, in bytes. A grpcio server's hard limit is
+    the same. What a handler sends is its own business; clients have limits, too."""
+
+    max_metadata_entries: int = 128
+    """The largest number of headers that a request may have, HTTP's own included."""
+
+    max_concurrent_calls: int | None = 1_000
+    """How many unary calls may be in progress at a time in one process, None for any number. With messages of the
+    largest size they hold 8 GB, so more would not be a limit; Envoy's default for a cluster is about the same."""
+
+    max_concurrent_streams: int | None = 10_000
+    """How many calls may be open at a time in one process whose requests or responses stream, None for any number. An
+    idle stream costs some kilobytes, and a chat or a page with live updates holds one for each visitor."""
+
+    max_stream_seconds: float | None = None
+    """How long a call may last whose requests or responses stream, in seconds, None for any time."""
+
+    max_stream_idle_seconds: float | None = None
+    """How long such a call may last without a message in either direction, in seconds, None for any time."""
+
+    request_body_seconds: float = 60.0
+    """How long the body of a unary request may take to arrive, in seconds; under WSGI, where who waits holds a thread,
+    how long any request may keep the server waiting for its next piece. 4 MiB in a minute are 0.6 Mbit/s."""
+
     sync_threads: int = 32
     """How many `def` handlers run at a time under ASGI, and under WSGI of those that have a deadline. A stream from a
     `def` handler holds its thread as long as it is open."""
+
+    sync_queue: int = 1_000
+    """How many calls may wait for one of these threads. Less than `max_concurrent_calls` turns calls away sooner."""
+
+    interceptors: tuple[Interceptor, ...] = ()
+    """What every call passes before its handler, in this order. Set as dotted paths to classes, instances or functions
+    that give one; loading the settings makes the instances."""
+
+    log_calls: bool = True
+    """Whether each call is written to the logger `grpc_bridge.calls`, at level INFO."""
 
     cors_allowed_origins: tuple[str, ...] = ()
     """Origins whose pages may call, such as `https://app.example.com`, or `*` for every page there is. Without any, and
@@ -47,6 +86,11 @@ class BridgeSettings:
     token_user: str | None = None
     """Dotted path to a function that takes the secret of an `authorization: Bearer` entry and gives its user, or None
     for a secret that is no good. Without one such entries mean nothing to the bridge."""
+
+    @property
+    def limits_stream_time(self) -> bool:
+        """Whether any stream may be ended for taking too long."""
+        return self.max_stream_seconds is not None or self.max_stream_idle_seconds is not None
 
 
 def load_settings() -> BridgeSettings:
@@ -98,10 +142,40 @@ def named_function(key: str) -> Callable[..., Any] | None:
     return None if path is None else import_string(_function(key, path))
 
 
+def _seconds(key: str, value: object) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < 2**32:
+        raise ImproperlyConfigured(f"GRPC_BRIDGE[{key!r}] must be a positive number below 2**32, not {value!r}")
+    return value
+
+
+def _or_none(read: Callable[[str, object], Any]) -> Callable[[str, object], Any]:
+    """Gives a reader that also takes None."""
+    return lambda key, value: None if value is None else read(key, value)
+
+
 def _boolean(key: str, value: object) -> bool:
     if not isinstance(value, bool):
         raise ImproperlyConfigured(f"GRPC_BRIDGE[{key!r}] must be True or False, not {value!r}")
     return value
+
+
+def _interceptors(key: str, value: object) -> tuple[Interceptor, ...]:
+    if not isinstance(value, list | tuple) or not all(isinstance(path, str) for path in value):
+        raise ImproperlyConfigured(f"GRPC_BRIDGE[{key!r}] must be a list of dotted paths, not {value!r}")
+    return tuple(_interceptor(key, path) for path in value)
+
+
+def _interceptor(key: str, path: str) -> Interceptor:
+    try:
+        found = import_string(path)
+        interceptor = found if isinstance(found, INTERCEPTOR_TYPES) else found()
+    except Exception as error:
+        raise ImproperlyConfigured(f"GRPC_BRIDGE[{key!r}] names {path!r}, which fails: {error!r}") from error
+    if not isinstance(interceptor, INTERCEPTOR_TYPES):
+        raise ImproperlyConfigured(
+            f"GRPC_BRIDGE[{key!r}] names {path!r}, which gives {interceptor!r}, no grpc.ServerInterceptor"
+        )
+    return interceptor
 
 
 def _texts(check: Callable[[str], None]) -> Callable[[str, object], tuple[str, ...]]:
@@ -125,5 +199,12 @@ _READERS: dict[str, Callable[[str, object], Any]] = {
     "CORS_ALLOWED_ORIGIN_REGEXES": _texts(check_origin_regex),
     "CORS_ALLOW_CREDENTIALS": _boolean,
     "DEFAULT_ACCESS": _function,
-    "TOKEN_USER": _function,
+    "TOKEN_USER": _or_none(_function),
+    "INTERCEPTORS": _interceptors,
+    "LOG_CALLS": _boolean,
+    "MAX_CONCURRENT_CALLS": _or_none(_positive),
+    "MAX_CONCURRENT_STREAMS": _or_none(_positive),
+    "MAX_STREAM_SECONDS": _or_none(_seconds),
+    "MAX_STREAM_IDLE_SECONDS": _or_none(_seconds),
+    "REQUEST_BODY_SECONDS": _seconds,
 }

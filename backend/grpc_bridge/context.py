@@ -7,14 +7,15 @@ from is the business of the `CallSource` that the transport hands in, and nothin
 from __future__ import annotations
 
 import logging
+import random
 import threading
 import time
-import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn, Protocol, TypeVar
 
 import grpc
 
+from grpc_bridge.conf import BridgeSettings
 from grpc_bridge.errors import GRPC_CODES, GRPCIO_CODES, AbortError, status_of
 from grpc_bridge.protocol.compression import DEFLATE, GZIP, Encoding, is_accepted
 from grpc_bridge.protocol.metadata import Metadata, Metadatum, encode_metadata
@@ -33,6 +34,9 @@ class CallSource(Protocol):
 
     def metadata(self) -> tuple[Metadatum, ...]:
         """Gives the invocation metadata. Raises `StatusError` when it cannot be decoded."""
+
+    def check_metadata_size(self, settings: BridgeSettings) -> None:
+        """Raises `StatusError` RESOURCE_EXHAUSTED for more headers, or larger ones, than the settings allow."""
 
     def peer(self) -> str:
         """Gives the caller's address as grpcio writes it, such as `ipv4:127.0.0.1:50000`."""
@@ -61,6 +65,10 @@ class CallContext:
     on_terminate: Callable[[], Any] | None = None
     """Set by whoever runs the handler: called once, from any thread, when the call ends before its handler."""
 
+    on_initial_metadata: Callable[[], Any] | None = None
+    """Set by the transport of a stream: called once, from any thread, when the handler has sent initial metadata, so
+    that it goes out now and not with the first message."""
+
     def __init__(
         self, path: str, source: CallSource, deadline: float | None = None, accept_encoding: str | None = None
     ) -> None:
@@ -75,7 +83,8 @@ class CallContext:
     def call_id(self) -> str:
         """A random id of this call, the same in the log and in what the caller is told."""
         if not self._call_id:
-            self._call_id = uuid.uuid4().hex
+            # A call's name protects nothing, and asking the system for randomness would cost more than the log line.
+            self._call_id = f"{random.getrandbits(128):032x}"
         return self._call_id
 
     def invocation_metadata(self) -> tuple[Metadatum, ...]:
@@ -102,7 +111,7 @@ class CallContext:
 
     def set_code(self, code: grpc.StatusCode) -> None:
         """Sets the code of the status that the call ends with when the handler returns."""
-        self._code = _code_of(code)
+        self._code = self._code_of(code)
 
     def set_details(self, details: str) -> None:
         """Sets the message of the status that the call ends with when the handler returns.
@@ -122,12 +131,12 @@ class CallContext:
         self.set_trailing_metadata((*(self._given_trailing or ()), (key, value)))
 
     def set_compression(self, compression: grpc.Compression) -> None:
-        """Compresses the messages of the answer from now on, if the caller accepts it. To be set before the first one.
+        """Compresses the messages of the answer, if the caller accepts it. To be set before the first one.
 
-        Raises `ValueError` when the response headers, which have to name the encoding, are sent.
+        Without effect when the response headers, which have to name the encoding, are sent.
         """
         if self._initial_sent:
-            raise ValueError("Compression can no longer be set: initial metadata was sent already")
+            return
         encoding = _ENCODINGS[compression]
         self.response_encoding = encoding if encoding and is_accepted(encoding, self._accept_encoding) else None
 
@@ -138,11 +147,16 @@ class CallContext:
     def _set_initial_metadata(self, initial_metadata: Metadata) -> None:
         self._initial_pairs = encode_metadata(initial_metadata)
         self._initial_sent = True
+        if self.on_initial_metadata is not None:
+            self.on_initial_metadata()
 
-    def _set_abort(self, code: grpc.StatusCode, details: str, trailing_metadata: Metadata | None = None) -> None:
-        if trailing_metadata:
-            self.set_trailing_metadata(trailing_metadata)
-        self._code = _code_of(code)
+    @staticmethod
+    def _code_of(code: object) -> StatusCode | None:
+        """Takes grpcio's codes. Anything else is UNKNOWN, as in grpcio."""
+        return GRPC_CODES[code] if isinstance(code, grpc.StatusCode) else StatusCode.UNKNOWN
+
+    def _set_abort(self, code: grpc.StatusCode, details: str) -> None:
+        self._code = self._code_of(code)
         self._details = _text_of(details)
         if self._code is StatusCode.OK:  # an abort is no success; grpcio answers the same
             logger.error("%s: abort() called with StatusCode.OK; the call ends with UNKNOWN", self.path)
@@ -150,6 +164,11 @@ class CallContext:
         self.aborted = True
 
     # What the bridge reads.
+
+    @property
+    def drops_message(self) -> bool:
+        """Whether what a unary handler returns is not sent: the caller gets the status alone."""
+        return False
 
     @property
     def has_code(self) -> bool:
@@ -254,7 +273,8 @@ class CallContext:
         if self._callbacks:
             self._run_callbacks()
 
-    def _add_callback(self, callback: Callable[[], Any]) -> bool:
+    def at_end(self, callback: Callable[[], Any]) -> bool:
+        """Has `callback` called once, from any thread, when the call ends. Gives False if it is over."""
         with _callbacks_lock:
             if not self._active:
                 return False
@@ -289,12 +309,14 @@ class SyncContext(CallContext, grpc.ServicerContext):  # type: ignore[misc]
         self.terminate(StatusCode.CANCELLED, "Cancelled on the server side")
 
     def add_callback(self, callback: Callable[[], Any]) -> bool:
-        return self._add_callback(callback)
+        return self.at_end(callback)
 
     def send_initial_metadata(self, initial_metadata: Metadata) -> None:
+        if self._early_end is not None:
+            raise grpc.RpcError
         if self._initial_sent:
             raise ValueError("Initial metadata no longer allowed!")
-        self._set_initial_metadata(initial_metadata)
+        self._set_initial_metadata(initial_metadata or ())
 
     def trailing_metadata(self) -> Metadata | None:  # type: ignore[override]
         return self._given_trailing
@@ -310,18 +332,25 @@ class SyncContext(CallContext, grpc.ServicerContext):  # type: ignore[misc]
         raise AbortError
 
     def abort_with_status(self, status: grpc.Status) -> NoReturn:
-        self._set_abort(status.code, status.details, status.trailing_metadata)
-        raise AbortError
+        self.set_trailing_metadata(status.trailing_metadata)  # also none, instead of what was set before
+        self.abort(status.code, status.details)
+
+    @staticmethod
+    def _code_of(code: object) -> StatusCode | None:
+        return None if code is None else CallContext._code_of(code)
 
 
 class AsyncContext(CallContext, grpc.aio.ServicerContext[Any, Any]):  # type: ignore[misc]
     """The context of an `async def` handler; `grpc.aio.ServicerContext` says what each method does.
 
-    `reader` and `writer` are set for methods that stream: they carry `read()` and `write()`.
+    `reader` and `writer` are set for methods that stream: they carry `read()` and `write()`. They are slots, beside the
+    state that contexts of one call share, because each handler behind an interceptor has its own.
     """
 
-    reader: Callable[[], Awaitable[Any]] | None = None
-    writer: Callable[[Any], Awaitable[None]] | None = None
+    __slots__ = ("reader", "writer")
+
+    reader: Callable[[], Awaitable[Any]]
+    writer: Callable[[Any], Awaitable[None]]
 
     def time_remaining(self) -> float | None:  # type: ignore[override]
         return None if self.deadline is None else max(self.deadline - time.monotonic(), 0.0)
@@ -333,7 +362,7 @@ class AsyncContext(CallContext, grpc.aio.ServicerContext[Any, Any]):  # type: ig
         return self._early_end is not None
 
     def add_done_callback(self, callback: Callable[[Any], None]) -> None:
-        if not self._add_callback(lambda: callback(self)):
+        if not self.at_end(lambda: callback(self)):
             callback(self)
 
     async def send_initial_metadata(self, initial_metadata: Metadata) -> None:
@@ -353,22 +382,70 @@ class AsyncContext(CallContext, grpc.aio.ServicerContext[Any, Any]):  # type: ig
     async def abort(  # type: ignore[override]
         self, code: grpc.StatusCode, details: str = "", trailing_metadata: Sequence[tuple[str, Any]] = ()
     ) -> NoReturn:
-        self._set_abort(code, details, trailing_metadata)
+        if self.aborted:
+            raise grpc.aio.UsageError("Abort already called!")
+        if trailing_metadata:
+            self.set_trailing_metadata(trailing_metadata)
+        self._set_abort(code, details or "")
         raise grpc.aio.AbortError(f"{code} {details}")
 
     async def abort_with_status(self, status: grpc.Status) -> NoReturn:
-        self._set_abort(status.code, status.details, status.trailing_metadata)
-        raise grpc.aio.AbortError(f"{status.code} {status.details}")
+        await self.abort(status.code, status.details, status.trailing_metadata)
+
+    # An abort is the end of the call: what a handler sets that swallows its exception comes too late.
+
+    def set_code(self, code: grpc.StatusCode) -> None:
+        if not self.aborted:
+            super().set_code(code)
+
+    def set_details(self, details: str) -> None:
+        if not self.aborted:
+            super().set_details(details)
+
+    def set_trailing_metadata(self, trailing_metadata: Metadata) -> None:
+        if not self.aborted:
+            super().set_trailing_metadata(trailing_metadata)
+
+    def set_compression(self, compression: grpc.Compression) -> None:
+        if self._initial_sent:
+            raise RuntimeError("Compression setting must be specified before sending initial metadata")
+        super().set_compression(compression)
+
+    @property
+    def drops_message(self) -> bool:
+        return self.aborted or self.has_code
+
+    @staticmethod
+    def _code_of(code: object) -> StatusCode | None:
+        """Takes the numbers of the codes as well."""
+        if isinstance(code, grpc.StatusCode):
+            return GRPC_CODES[code]
+        try:
+            return StatusCode(code)  # type: ignore[arg-type]
+        except ValueError:
+            return StatusCode.UNKNOWN
 
     async def read(self) -> Any:
-        if self.reader is None:
+        reader = getattr(self, "reader", None)
+        if reader is None:
             raise grpc.aio.UsageError("read() is for methods whose requests stream")
-        return await self.reader()
+        return await reader()
 
     async def write(self, message: Any) -> None:
-        if self.writer is None:
+        writer = getattr(self, "writer", None)
+        if writer is None:
             raise grpc.aio.UsageError("write() is for methods whose responses stream")
-        await self.writer(message)
+        await writer(message)
+
+
+ContextT = TypeVar("ContextT", SyncContext, AsyncContext)
+
+
+def view(context: CallContext, kind: type[ContextT]) -> ContextT:
+    """Gives a context of the other kind, or another one of the same, for the same call: they share their state."""
+    other = kind.__new__(kind)
+    other.__dict__ = context.__dict__
+    return other
 
 
 def _text_of(details: object) -> str:
@@ -377,13 +454,3 @@ def _text_of(details: object) -> str:
     if isinstance(details, str):
         return details
     raise TypeError(f"a status message must be text, not {type(details).__name__}")
-
-
-def _code_of(code: object) -> StatusCode:
-    """Takes grpcio's codes and their numbers; anything else is UNKNOWN, as in grpcio."""
-    if isinstance(code, grpc.StatusCode):
-        return GRPC_CODES[code]
-    try:
-        return StatusCode(code)  # type: ignore[arg-type]
-    except ValueError:
-        return StatusCode.UNKNOWN

@@ -9,47 +9,22 @@ Nothing here raises what a handler raised: the call's context has the status aft
 from __future__ import annotations
 
 import asyncio
-import contextvars
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from contextlib import aclosing
-from typing import Any, TypeVar
+from contextvars import copy_context
+from typing import Any
 
 import grpc
 
 from grpc_bridge.call import Call
-from grpc_bridge.channels import FrameQueue, MessageStream, iterate_from_thread
+from grpc_bridge.channels import FrameQueue, LoopMessages, MessageStream, in_context
 from grpc_bridge.context import AsyncContext
-from grpc_bridge.executors import sync_threads
-from grpc_bridge.lifecycle import call_finished, call_started, callers_thread
-from grpc_bridge.protocol.status import StatusCode, StatusError
+from grpc_bridge.executors import in_call_thread
+from grpc_bridge.protocol.status import StatusError
 from grpc_bridge.registry import Method
 
-logger = logging.getLogger("grpc_bridge")
-
-T = TypeVar("T")
 Write = Callable[[bytes], Awaitable[None]]
-
-
-def _deserialize(method: Method, message: bytes) -> Any:
-    try:
-        return method.deserialize(message)
-    except Exception:  # protobuf raises DecodeError, another codec may raise anything
-        raise StatusError(StatusCode.INTERNAL, "Exception deserializing request!") from None
-
-
-def _serialize(call: Call, response: Any) -> bytes:
-    try:
-        message = call.method.serialize(response)
-    except Exception:  # as above; None, above all, is no message
-        logger.exception(
-            "%s gave a response that cannot be serialized (call %s)", call.method.path, call.context.call_id
-        )
-        raise StatusError(StatusCode.INTERNAL, "Failed to serialize response!") from None
-    limit = call.settings.max_send_message_bytes
-    if len(message) > limit:
-        raise StatusError(StatusCode.RESOURCE_EXHAUSTED, f"Sent message larger than max ({len(message)} vs. {limit})")
-    return message
+Respond = Callable[[Any], Awaitable[None]]
 
 
 def run_unary(call: Call, request: bytes | Iterator[bytes]) -> bytes | None:
@@ -57,10 +32,12 @@ def run_unary(call: Call, request: bytes | Iterator[bytes]) -> bytes | None:
 
     `request` is the one message, or an iterator of messages where they stream.
     """
-    method, context = call.method, call.context
+    if call.method.interceptors is not None and not call.method.interceptors.find_handler(call):
+        return None
+    context = call.context
     try:
-        argument = _deserialize(method, request) if isinstance(request, bytes) else _requests(call, request)
-        return _serialize(call, method.behavior(argument, context))
+        argument = call.decode(request) if isinstance(request, bytes) else Requests(call, request)
+        return call.encode(call.method.behavior(argument, context))
     except Exception as error:
         context.fail(error)
         return None
@@ -68,37 +45,45 @@ def run_unary(call: Call, request: bytes | Iterator[bytes]) -> bytes | None:
 
 def run_stream(call: Call, request: bytes | Iterator[bytes]) -> Generator[bytes, None, None]:
     """Runs a `def` handler with a stream of responses and gives the frame of each. `request` is as in `run_unary`."""
-    method, context, frame = call.method, call.context, call.message
+    if call.method.interceptors is not None and not call.method.interceptors.find_handler(call):
+        return
+    context, frame, encode = call.context, call.message, call.encode
     try:
-        argument = _deserialize(method, request) if isinstance(request, bytes) else _requests(call, request)
-        for response in method.behavior(argument, context):
+        argument = call.decode(request) if isinstance(request, bytes) else Requests(call, request)
+        for response in call.method.behavior(argument, context):
             if not context.active:
                 break
             context.first_message_given()  # whoever sends it may be in another thread, and later
-            yield frame(_serialize(call, response))
+            yield frame(encode(response))
     except Exception as error:
         context.fail(error)
 
 
-def _requests(call: Call, messages: Iterator[bytes]) -> Iterator[Any]:
-    """Gives a `def` handler the requests of a stream of messages.
+class Requests:
+    """The requests of a stream of messages, for a `def` handler.
 
-    Bad input ends the call whatever the handler makes of the error. After the end of the call it raises
-    `grpc.RpcError`, as grpcio's iterator does.
+    Bad input ends the call whatever the handler makes of the error. After the end of the call `grpc.RpcError` is
+    raised, as by grpcio's iterator.
     """
-    while True:
+
+    def __init__(self, call: Call, messages: Iterator[bytes]) -> None:
+        self._call = call
+        self.messages = messages
+
+    def __iter__(self) -> Requests:
+        return self
+
+    def __next__(self) -> Any:
+        """Gives the next request."""
+        call = self._call
         if not call.context.active:
             raise grpc.RpcError
         try:
-            message = next(messages, None)
-            if message is None:
-                return
-            request = _deserialize(call.method, message)
+            return call.decode(next(self.messages))
         except StatusError as error:
             if not call.context.reject(error):
                 raise grpc.RpcError from None  # the caller has gone
             raise
-        yield request
 
 
 async def run_unary_async(call: Call, request: bytes | MessageStream) -> bytes | None:
@@ -106,16 +91,16 @@ async def run_unary_async(call: Call, request: bytes | MessageStream) -> bytes |
 
     `request` is the one message, or the stream of messages where they stream.
     """
-    method, context = call.method, call.context
+    context = call.context
     try:
         if not isinstance(context, AsyncContext):
             messages = _for_thread(request)
-            return await _in_thread(call, lambda: run_unary(call, messages))
-        argument = (
-            _deserialize(method, request) if isinstance(request, bytes) else _async_requests(call, context, request)
-        )
-        response = await method.behavior(argument, context)
-        return None if context.aborted else _serialize(call, response)
+            return await in_call_thread(lambda: run_unary(call, messages), call.settings)
+        if call.method.interceptors is not None:
+            return await in_context(_run_unary_intercepted(call, request), copy_context())
+        argument = call.decode(request) if isinstance(request, bytes) else async_requests(call, context, request)
+        response = await call.method.behavior(argument, context)
+        return None if context.drops_message else call.encode(response)
     except Exception as error:
         context.fail(error)
         return None
@@ -126,44 +111,71 @@ async def run_stream_async(call: Call, request: bytes | MessageStream, write: Wr
 
     `request` is as in `run_unary_async`.
     """
-    method, context, frame = call.method, call.context, call.message
+    context, frame, encode = call.context, call.message, call.encode
 
     async def respond(response: Any) -> None:
         if context.aborted:  # and the exception was swallowed; for `def` handlers grpcio goes on all the same
             return
-        await write(frame(_serialize(call, response)))
+        await write(frame(encode(response)))
 
     try:
         if not isinstance(context, AsyncContext):
             await _stream_from_thread(call, _for_thread(request), write)
-            return
-        argument = (
-            _deserialize(method, request) if isinstance(request, bytes) else _async_requests(call, context, request)
-        )
-        if method.is_async_generator:
-            async with aclosing(method.behavior(argument, context)) as responses:
-                async for response in responses:
-                    await respond(response)
+        elif call.method.interceptors is not None:
+            await in_context(_run_stream_intercepted(call, request, write), copy_context())
         else:
-            context.writer = respond
-            await method.behavior(argument, context)
+            argument = call.decode(request) if isinstance(request, bytes) else async_requests(call, context, request)
+            await give_responses(call.method, argument, context, respond)
     except Exception as error:
         context.fail(error)
 
 
-def _async_requests(call: Call, context: AsyncContext, messages: MessageStream) -> AsyncIterator[Any]:
-    """Gives an `async def` handler its requests, by iteration or by `context.read()`. Bad input ends the call."""
+async def give_responses(method: Method, argument: Any, context: AsyncContext, respond: Respond) -> None:
+    """Runs an `async def` handler with a stream of responses, in whichever way it gives them."""
+    if method.is_async_generator:
+        async with aclosing(method.behavior(argument, context)) as responses:
+            async for response in responses:
+                await respond(response)
+    else:
+        context.writer = respond
+        await method.behavior(argument, context)
 
-    async def read() -> Any:
+
+async def _run_unary_intercepted(call: Call, request: bytes | MessageStream) -> bytes | None:
+    interceptors = call.method.interceptors
+    found = interceptors is None or await interceptors.find_handler_async(call)
+    return await run_unary_async(call, request) if found else None
+
+
+async def _run_stream_intercepted(call: Call, request: bytes | MessageStream, write: Write) -> None:
+    interceptors = call.method.interceptors
+    if interceptors is None or await interceptors.find_handler_async(call):
+        await run_stream_async(call, request, write)
+
+
+def async_requests(call: Call, context: AsyncContext, messages: MessageStream) -> AsyncIterator[Any]:
+    """Gives an `async def` handler the requests of a stream of messages. Bad input ends the call."""
+
+    async def next_request() -> Any:
         try:
             message = await messages.next()
-            return grpc.aio.EOF if message is None else _deserialize(call.method, message)
+            return None if message is None else call.decode(message)
         except StatusError as error:
             context.reject(error)
             raise
 
+    return readable(context, next_request)
+
+
+def readable(context: AsyncContext, next_request: Callable[[], Awaitable[Any]]) -> AsyncIterator[Any]:
+    """Gives an `async def` handler its requests, by iteration or by `context.read()`. None is the end of them."""
+
+    async def read() -> Any:
+        request = await next_request()
+        return grpc.aio.EOF if request is None else request
+
     async def iterate() -> AsyncIterator[Any]:
-        while (request := await read()) is not grpc.aio.EOF:
+        while (request := await next_request()) is not None:
             yield request
 
     context.reader = read
@@ -171,25 +183,7 @@ def _async_requests(call: Call, context: AsyncContext, messages: MessageStream) 
 
 
 def _for_thread(request: bytes | MessageStream) -> bytes | Iterator[bytes]:
-    return request if isinstance(request, bytes) else iterate_from_thread(request.next, asyncio.get_running_loop())
-
-
-async def _in_thread(call: Call, run: Callable[[], T]) -> T:
-    """Runs a `def` handler in a thread of the pool, with this task's context variables and Django's signals around it.
-
-    When the call ends early this task stops waiting. The handler learns of it by its context; if it had not begun yet
-    it never does.
-    """
-
-    def around() -> T:
-        call_started()
-        try:
-            return run()
-        finally:
-            call_finished()
-
-    threads = callers_thread.get() or sync_threads(call.settings.sync_threads)
-    return await asyncio.get_running_loop().run_in_executor(threads, contextvars.copy_context().run, around)
+    return request if isinstance(request, bytes) else LoopMessages(request.next, asyncio.get_running_loop())
 
 
 async def _stream_from_thread(call: Call, request: bytes | Iterator[bytes], write: Write) -> None:
@@ -204,7 +198,7 @@ async def _stream_from_thread(call: Call, request: bytes | Iterator[bytes], writ
         finally:
             frames.close()  # the handler sees GeneratorExit where it stands
 
-    producer = asyncio.ensure_future(_in_thread(call, produce))
+    producer = asyncio.ensure_future(in_call_thread(produce, call.settings))
     producer.add_done_callback(lambda _: queue.end())
     try:
         while frames := await queue.take():

@@ -24,6 +24,7 @@ from django.core.signals import got_request_exception
 from django.http import Http404
 
 from grpc_bridge.error_details import STATUS_DETAILS, field_violations
+from grpc_bridge.protocol.metadata import InvalidMetadataError
 from grpc_bridge.protocol.status import StatusCode, StatusError
 
 if TYPE_CHECKING:
@@ -49,8 +50,10 @@ EXCEPTION_CODES: dict[type[Exception], tuple[StatusCode, str]] = {
     ValidationError: (StatusCode.INVALID_ARGUMENT, "Invalid argument"),
     SuspiciousOperation: (StatusCode.INVALID_ARGUMENT, "Invalid argument"),
     NotImplementedError: (StatusCode.UNIMPLEMENTED, "Method not implemented!"),
+    InvalidMetadataError: (StatusCode.INTERNAL, "Invalid metadata"),
 }
-"""Django's exceptions with the meaning that Django gives them in a view, and Python's own for a missing method."""
+"""Django's exceptions with the meaning that Django gives them in a view, Python's own for a missing method, and the one
+for metadata that a grpcio server would refuse to send."""
 
 
 def status_of(error: Exception, context: CallContext) -> tuple[StatusCode, str]:

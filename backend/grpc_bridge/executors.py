@@ -8,21 +8,73 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from contextvars import copy_context
+from typing import Protocol, TypeVar
+
+from grpc_bridge.channels import Outcome, outcome, settle
+from grpc_bridge.conf import BridgeSettings
+from grpc_bridge.lifecycle import call_finished, call_started, callers_thread
+from grpc_bridge.threads import SyncThreads
+
+T = TypeVar("T")
+
+
+class Cancellable(Protocol):
+    """What has been handed to a thread."""
+
+    def cancel(self) -> object:
+        """Gives up its place among those that wait."""
+
 
 _lock = threading.Lock()
-_threads: ThreadPoolExecutor | None = None
+_threads: SyncThreads | None = None
 _loop: asyncio.AbstractEventLoop | None = None
 
 
-def sync_threads(max_workers: int) -> ThreadPoolExecutor:
-    """Gives the pool that runs `def` handlers. `max_workers` counts on the first call in a process."""
+def sync_threads(settings: BridgeSettings) -> SyncThreads:
+    """Gives the pool that runs `def` handlers. The settings count on the first call in a process."""
     global _threads
     if _threads is None:
         with _lock:
             if _threads is None:
-                _threads = ThreadPoolExecutor(max_workers, thread_name_prefix="grpc_bridge")
+                _threads = SyncThreads(settings.sync_threads, settings.sync_queue)
     return _threads
+
+
+async def in_call_thread(run: Callable[[], T], settings: BridgeSettings) -> T:
+    """Runs a `def` handler in a thread of the pool, with this task's context variables and Django's signals around it.
+
+    When the call ends early this task stops waiting. The handler learns of it by its context; if it had not begun yet
+    it never does. The loop may be closed before the handler ends. Raises what `begin_in_call_thread` raises.
+    """
+    job, settled = begin_in_call_thread(run, settings)
+    try:
+        return outcome(await settled)
+    except asyncio.CancelledError:
+        job.cancel()
+        raise
+
+
+def begin_in_call_thread(
+    run: Callable[[], T], settings: BridgeSettings
+) -> tuple[Cancellable, asyncio.Future[Outcome[T]]]:
+    """Has a thread of the pool do what `in_call_thread` says, and does not wait for it.
+
+    Raises `StatusError` RESOURCE_EXHAUSTED when no thread is free and no more calls may wait for one.
+    """
+
+    def around() -> T:
+        call_started()
+        try:
+            return run()
+        finally:
+            call_finished()
+
+    loop = asyncio.get_running_loop()
+    settled: asyncio.Future[Outcome[T]] = loop.create_future()
+    threads = callers_thread.get() or sync_threads(settings)
+    return threads.submit(settle, loop, settled, copy_context(), around), settled
 
 
 def background_loop() -> asyncio.AbstractEventLoop:

@@ -131,6 +131,11 @@ class AsyncCallThread:
         elif executor is not None:
             _end_thread(executor)
 
+    @staticmethod
+    def is_entered() -> bool:
+        """Whether the current task is inside such a block."""
+        return SyncToAsync.thread_sensitive_context.get(None) is not None
+
     async def started(self) -> None:
         """Sends `request_started` if somebody besides Django listens; `request_finished` then follows at the end."""
         if _heard_beyond_django(request_started) or _heard_beyond_django(request_finished):
@@ -153,10 +158,11 @@ def release_thread() -> None:
 
 
 def _end_thread(executor: Executor) -> None:
-    executor.submit(_leave_thread)
+    executor.submit(leave_thread)
     executor.shutdown(wait=False)  # waiting would hold up the event loop for a query that was cancelled
 
 
-def _leave_thread() -> None:
+def leave_thread() -> None:
+    """Sends `request_finished` and closes the connections of a thread that ends."""
     request_finished.send(sender=Call)
-    connections.close_all()  # the thread ends here, and a connection is of no use to another one
+    connections.close_all()  # of no use to another thread

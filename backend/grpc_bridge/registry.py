@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
-from typing import Any
+from typing import Any, Protocol, TypeAlias
 
 import grpc
 from asgiref.sync import iscoroutinefunction
@@ -13,17 +13,20 @@ from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import module_has_submodule
 
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+
 
 class Method:
     """One registered method, with all that can be known of it before the first call."""
 
     __slots__ = (
-        "behavior", "deserialize", "is_async", "is_async_generator", "path", "request_streaming", "response_streaming",
-        "serialize",
+        "behavior", "deserialize", "interceptors", "is_async", "is_async_generator", "path", "request_streaming",
+        "response_streaming", "serialize",
     )  # fmt: skip
 
-    def __init__(self, path: str, handler: grpc.RpcMethodHandler[Any, Any]) -> None:
+    def __init__(self, path: str, handler: Handler) -> None:
         self.path = path
+        self.interceptors: Interceptors | None = None
         self.request_streaming: bool = handler.request_streaming
         self.response_streaming: bool = handler.response_streaming
         self.deserialize: Callable[[bytes], Any] = handler.request_deserializer or _as_it_is
@@ -35,7 +38,21 @@ class Method:
         self.is_async = self.is_async_generator or any(map(iscoroutinefunction, written_as))
 
 
-def _behavior(handler: grpc.RpcMethodHandler[Any, Any]) -> Callable[[Any, Any], Any]:
+class Interceptors(Protocol):
+    """What decides, call by call, which handler serves a method; see `interceptors.py`.
+
+    Both ways set `call.method` and `call.context` to those of the handler. They give False for a call that is over, and
+    raise nothing that an interceptor raises.
+    """
+
+    def find_handler(self, call: Any) -> bool:
+        """In a thread, for calls whose context is a `SyncContext`."""
+
+    async def find_handler_async(self, call: Any) -> bool:
+        """In a task, for calls whose context is an `AsyncContext`."""
+
+
+def _behavior(handler: Handler) -> Callable[[Any, Any], Any]:
     name = "_".join(
         "stream" if streaming else "unary" for streaming in (handler.request_streaming, handler.response_streaming)
     )
@@ -54,9 +71,7 @@ class Registry:
         self._methods: dict[str, Method] = {}
         self._generic_handlers: list[grpc.GenericRpcHandler] = []
 
-    def add_registered_method_handlers(
-        self, service_name: str, method_handlers: Mapping[str, grpc.RpcMethodHandler[Any, Any]]
-    ) -> None:
+    def add_registered_method_handlers(self, service_name: str, method_handlers: Mapping[str, Handler]) -> None:
         """Takes the handlers of one service. Raises `ImproperlyConfigured` for a method that is registered already."""
         for name, handler in method_handlers.items():
             path = f"/{service_name}/{name}"

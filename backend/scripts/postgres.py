@@ -83,10 +83,15 @@ def run_with(url: str, command: list[str]) -> int:
     """Runs the command with this DATABASE_URL and gives its exit code."""
     print(f"==> {' '.join(command)} on PostgreSQL", flush=True)
     process = subprocess.Popen(command, env=os.environ | {"DATABASE_URL": url})
-    while True:
-        # Ctrl-C reaches the command as well, and the server is ended when the command has been.
-        with contextlib.suppress(KeyboardInterrupt):
-            return process.wait()
+    try:
+        while True:
+            # Ctrl-C reaches the command as well, and the server is ended when the command has been.
+            with contextlib.suppress(KeyboardInterrupt):
+                return process.wait()
+    finally:
+        if process.poll() is None:  # somebody ends this program alone
+            process.terminate()
+            process.wait()
 
 
 def main() -> int:

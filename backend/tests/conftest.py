@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 
 import pytest
 
@@ -35,12 +35,22 @@ def wsgi_server(tmp_path_factory: pytest.TempPathFactory, migrated: Database) ->
         yield server
 
 
+@pytest.fixture
+def server_of_kind(request: pytest.FixtureRequest) -> Callable[[str], Server]:
+    """Gives the running server of one of `KINDS`."""
+
+    def get(kind: str) -> Server:
+        server: Server = request.getfixturevalue("asgi_server" if kind == ASGI else "wsgi_server")
+        request.node.stash[SERVER_AT_START] = server, server.log_size()
+        return server
+
+    return get
+
+
 @pytest.fixture(params=KINDS)
-def server(request: pytest.FixtureRequest) -> Server:
+def server(request: pytest.FixtureRequest, server_of_kind: Callable[[str], Server]) -> Server:
     """Each server in turn."""
-    server: Server = request.getfixturevalue("asgi_server" if request.param == ASGI else "wsgi_server")
-    request.node.stash[SERVER_AT_START] = server, server.log_size()
-    return server
+    return server_of_kind(request.param)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -74,6 +74,11 @@ class Server:
         return self.host, self.port
 
     @property
+    def authority(self) -> str:
+        """Host and port as text, as `grpc.insecure_channel` takes them."""
+        return f"{self.host}:{self.port}"
+
+    @property
     def url(self) -> str:
         """The address of the site, without a slash at its end."""
         return f"http://{self.host}:{self.port}"

@@ -20,10 +20,17 @@ OPEN = {
     "/echo.v1.EchoService/ClientStreamingEcho",
     "/echo.v1.EchoService/FullDuplexEcho",
     "/echo.v1.EchoService/HalfDuplexEcho",
+    "/orders.v1.OrderService/ListProducts",
 }
 """What anyone may call, signed in or not."""
 
 FOR_USERS = {
+    "/orders.v1.OrderService/PlaceOrder",
+    "/orders.v1.OrderService/GetOrder",
+    "/orders.v1.OrderService/ListOrders",
+    "/orders.v1.OrderService/GetOrders",
+    "/orders.v1.OrderService/CancelOrder",
+    "/orders.v1.OrderService/StreamOrderUpdates",
     "/users.v1.UserService/GetCurrentUser",
     "/users.v1.UserService/GetUser",
     "/users.v1.UserService/UpdateUser",
@@ -34,6 +41,7 @@ FOR_USERS = {
 """What everybody may call who is signed in; the rest is decided by whose data it is."""
 
 FOR_STAFF = {
+    "/orders.v1.OrderService/UpdateOrderStatus",
     "/users.v1.UserService/ListUsers",
     "/users.v1.UserService/CreateUser",
     "/users.v1.UserService/DeleteUser",

@@ -40,7 +40,7 @@ class Encoding:
         if len(message) > max_message_bytes:
             raise StatusError(
                 StatusCode.RESOURCE_EXHAUSTED,
-                f"Received message larger than max once decompressed ({max_message_bytes})",
+                "Decompressed message larger than max",  # grpcio's words; nobody knows how large it would be
             )
         if not decompressor.eof or decompressor.unused_data:
             raise StatusError(StatusCode.INTERNAL, f"Request message is not {self.name}")

@@ -7,6 +7,7 @@ All frames are split by `split_frames`; nothing else in the bridge reads a frame
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable, Iterator
 
 from grpc_bridge.protocol.compression import Encoding
 from grpc_bridge.protocol.status import StatusCode, StatusError
@@ -25,40 +26,55 @@ def encode_frame(payload: bytes, flags: int = 0) -> bytes:
 
 def split_frames(
     data: bytes | bytearray, max_message_bytes: int, encoding: Encoding | None = None
-) -> tuple[list[bytes], int, int]:
-    """Gives the messages of the whole frames at the start of `data`, the number of bytes that they took, and the number
-    of bytes from there that the next frame needs before another call can find it whole.
+) -> tuple[list[bytes], int, int, StatusError | None]:
+    """Gives the messages of the whole frames at the start of `data`, the number of bytes that they took, the number of
+    bytes from there that the next frame needs before another call can find it whole, and what is wrong with that frame.
 
     `encoding` is how frames with the compressed flag are compressed. A frame is refused on its header alone, before its
-    payload is waited for. Raises `StatusError`: RESOURCE_EXHAUSTED for a message above `max_message_bytes`, INTERNAL
-    for flags that a request message cannot have and for what cannot be decompressed.
+    payload is waited for: with RESOURCE_EXHAUSTED for a message above `max_message_bytes`, with INTERNAL for flags that
+    a request message cannot have and for what cannot be decompressed.
     """
     messages: list[bytes] = []
     start = 0
     available = len(data)
     source = data if isinstance(data, bytes) else memoryview(data)  # either way a slice is copied once
-    while available - start >= HEADER_BYTES:
-        flags, length = HEADER.unpack_from(data, start)
-        if flags and (encoding is None or flags != FLAG_COMPRESSED):
-            raise StatusError(StatusCode.INTERNAL, _refused_flags(flags))
-        if length > max_message_bytes:
-            raise StatusError(
-                StatusCode.RESOURCE_EXHAUSTED,
-                f"Received message larger than max ({length} vs. {max_message_bytes})",
-            )
-        end = start + HEADER_BYTES + length
-        if end > available:
-            return messages, start, end - start
-        payload = bytes(source[start + HEADER_BYTES : end])
-        messages.append(encoding.decompress(payload, max_message_bytes) if flags and encoding else payload)
-        start = end
-    return messages, start, HEADER_BYTES
+    try:
+        while available - start >= HEADER_BYTES:
+            flags, length = HEADER.unpack_from(data, start)
+            if flags and (encoding is None or flags != FLAG_COMPRESSED):
+                raise StatusError(StatusCode.INTERNAL, _refused_flags(flags))
+            if length > max_message_bytes:
+                raise larger_than_max("Received", length, max_message_bytes)
+            end = start + HEADER_BYTES + length
+            if end > available:
+                return messages, start, end - start, None
+            payload = bytes(source[start + HEADER_BYTES : end])
+            messages.append(encoding.decompress(payload, max_message_bytes) if flags and encoding else payload)
+            start = end
+    except StatusError as error:
+        if isinstance(source, memoryview):
+            source.release()  # the error's traceback would keep it, and a bytearray that is looked at cannot shrink
+        return messages, start, HEADER_BYTES, error
+    return messages, start, HEADER_BYTES, None
+
+
+def messages_then(messages: Iterable[bytes], error: StatusError) -> Iterator[bytes]:
+    """Gives the messages before something wrong, then raises what it is."""
+    yield from messages
+    raise error
 
 
 def _refused_flags(flags: int) -> str:
     if flags == FLAG_COMPRESSED:
         return "Compressed flag set in a frame, but the request has no grpc-encoding"
     return f"Frame with flags {flags:#04x} is not a message"
+
+
+def larger_than_max(what: str, length: int, max_bytes: int) -> StatusError:
+    """Gives the error of a message of `length` bytes, in grpcio's words. `what` is "Received" or "Sent"."""
+    return StatusError(
+        StatusCode.RESOURCE_EXHAUSTED, f"SERVER: {what} message larger than max ({length} vs. {max_bytes})"
+    )
 
 
 def truncated() -> StatusError:
@@ -78,14 +94,18 @@ class FrameReader:
         self._buffer = bytearray()
         self._needed = HEADER_BYTES
 
-    def receive_data(self, data: bytes) -> list[bytes]:
-        """Gives the messages that `data` completes. Raises `StatusError` as `split_frames` does."""
+    def receive_data(self, data: bytes) -> Iterable[bytes]:
+        """Gives the messages that `data` completes.
+
+        Iterating raises the `StatusError` of `split_frames` after the messages before it, so that what a caller gets
+        does not depend on how the body was cut.
+        """
         self._buffer += data
         if len(self._buffer) < self._needed:
-            return []
-        messages, taken, self._needed = split_frames(self._buffer, self._max_message_bytes, self._encoding)
+            return ()
+        messages, taken, self._needed, error = split_frames(self._buffer, self._max_message_bytes, self._encoding)
         del self._buffer[:taken]
-        return messages
+        return messages if error is None else messages_then(messages, error)
 
     @property
     def wanted_bytes(self) -> int:

@@ -21,6 +21,10 @@ class Metadatum(NamedTuple):
     value: str | bytes
 
 
+class InvalidMetadataError(ValueError):
+    """An application gave metadata that may not travel."""
+
+
 Metadata = Iterable[tuple[str, str | bytes]]
 """What an application may give as metadata: pairs, as grpcio takes them."""
 
@@ -66,22 +70,22 @@ def _decode_binary(key: str, value: str) -> bytes:
 def encode_metadata(metadata: Metadata) -> tuple[tuple[str, str], ...]:
     """Gives the header pairs of an application's metadata, safe to write into a header block or a trailer frame.
 
-    Raises `ValueError` for a key or value that may not travel: reserved names, upper case, control characters (so that
-    no value can forge another header), text in a `-bin` entry.
+    Raises `InvalidMetadataError` for a key or value that may not travel: reserved names, upper case, control characters
+    (so that no value can forge another header), text in a `-bin` entry.
     """
     return tuple(_encode_entry(*entry) for entry in metadata)
 
 
 def _encode_entry(key: str, value: str | bytes) -> tuple[str, str]:
     if not isinstance(key, str) or _KEY.fullmatch(key) is None:
-        raise ValueError(f"metadata key {key!r} may only hold lower case letters, digits and _ . -")
+        raise InvalidMetadataError(f"metadata key {key!r} may only hold lower case letters, digits and _ . -")
     if key in _RESERVED:
-        raise ValueError(f"metadata key {key!r} is reserved")
+        raise InvalidMetadataError(f"metadata key {key!r} is reserved")
     if key.endswith("-bin"):
         if not isinstance(value, bytes):
-            raise ValueError(f"metadata value of {key!r} must be bytes")
+            raise InvalidMetadataError(f"metadata value of {key!r} must be bytes")
         return key, b64encode(value).rstrip(b"=").decode("ascii")
     text = value.decode("latin-1") if isinstance(value, bytes) else value
     if not isinstance(text, str) or _VALUE.fullmatch(text) is None:
-        raise ValueError(f"metadata value of {key!r} may only hold printable ASCII")
+        raise InvalidMetadataError(f"metadata value of {key!r} may only hold printable ASCII")
     return key, text

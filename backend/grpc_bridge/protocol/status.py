@@ -2,8 +2,8 @@
 
 Exceptions of this package:
 
-    StatusError     the call ends with this status. Raised by the protocol core for what a peer did wrong
-    ValueError      the application asked for something that cannot be put on the wire (bad metadata)
+    StatusError             the call ends with this status. Raised by the protocol core for what a peer did wrong
+    InvalidMetadataError    a `ValueError`: the application asked for metadata that cannot be put on the wire
 """
 
 from __future__ import annotations

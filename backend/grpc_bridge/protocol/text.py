@@ -20,26 +20,41 @@ encode_text = b64encode
 class TextDecoder:
     """Decodes a text body in chunks of any size. Holds at most three characters between chunks."""
 
+    error: StatusError | None = None
+    """What is wrong with the text. Nothing is given any more that comes after it."""
+
     def __init__(self) -> None:
         self._rest = b""
 
     def receive_data(self, data: bytes) -> bytes:
-        """Gives the bytes of all whole groups so far. Raises `StatusError` INTERNAL for what is not base64."""
+        """Gives the bytes of all whole groups so far, up to the first that is not base64: then `error` is set."""
+        if self.error is not None:
+            return b""
         if b"\n" in data or b"\r" in data:
             data = data.replace(b"\r", b"").replace(b"\n", b"")
         data = self._rest + data if self._rest else data
         whole = len(data) - len(data) % GROUP
         self._rest = data[whole:]
-        return decode_groups(data[:whole])
+        try:
+            return decode_groups(data[:whole])
+        except StatusError as error:
+            self.error = error
+            return _groups_before_error(data[:whole])
 
     def wanted_characters(self, wanted_bytes: int) -> int:
         """Gives how many characters are missing at least until that many more bytes are decoded."""
         return -(-wanted_bytes // 3) * GROUP - len(self._rest)
 
+    def error_at_end(self) -> StatusError | None:
+        """Gives what is wrong with a body that ends here: it was not base64, or it ends inside a group."""
+        if self.error is None and self._rest:
+            return StatusError(StatusCode.INTERNAL, "Request body ends inside a base64 group")
+        return self.error
+
     def end(self) -> None:
-        """The body has ended. Raises `StatusError` INTERNAL if it ended inside a group."""
-        if self._rest:
-            raise StatusError(StatusCode.INTERNAL, "Request body ends inside a base64 group")
+        """The body has ended. Raises `StatusError` INTERNAL for one that may not end here."""
+        if (error := self.error_at_end()) is not None:
+            raise error
 
 
 def decode_groups(data: bytes) -> bytes:
@@ -58,4 +73,18 @@ def decode_groups(data: bytes) -> bytes:
         decoded.append(binascii.a2b_base64(data[start:], strict_mode=True))
     except binascii.Error:
         raise StatusError(StatusCode.INTERNAL, "Request body is not base64") from None
+    return b"".join(decoded)
+
+
+def _groups_before_error(data: bytes) -> bytes:
+    """Decodes the groups before the first bad one, looked for by halves: a caller may send much for nothing."""
+    good, bad = 0, len(data) // GROUP
+    decoded: list[bytes] = []
+    while bad - good > 0:
+        middle = (good + bad + 1) // 2
+        try:
+            decoded.append(decode_groups(data[good * GROUP : middle * GROUP]))
+            good = middle
+        except StatusError:
+            bad = middle - 1
     return b"".join(decoded)

@@ -5,10 +5,10 @@ A transport picks a wire once per call and from then on does not know which one 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from grpc_bridge.protocol.compression import Encoding
-from grpc_bridge.protocol.frames import HEADER, FrameReader, encode_frame, split_frames, truncated
+from grpc_bridge.protocol.frames import HEADER, FrameReader, encode_frame, messages_then, split_frames, truncated
 from grpc_bridge.protocol.status import StatusCode
 from grpc_bridge.protocol.text import TextDecoder, encode_text
 from grpc_bridge.protocol.trailers import encode_trailers, trailer_pairs
@@ -22,8 +22,11 @@ class RequestReader:
     def __init__(self, max_message_bytes: int, encoding: Encoding | None = None) -> None:
         self._frames = FrameReader(max_message_bytes, encoding)
 
-    def receive_data(self, data: bytes) -> list[bytes]:
-        """Gives the messages that `data` completes. Raises `StatusError` for bytes that cannot be a request."""
+    def receive_data(self, data: bytes) -> Iterable[bytes]:
+        """Gives the messages that `data` completes.
+
+        Iterating raises `StatusError` for bytes that cannot be a request, after the messages before them.
+        """
         return self._frames.receive_data(data)
 
     @property
@@ -43,9 +46,11 @@ class TextRequestReader(RequestReader):
         super().__init__(max_message_bytes, encoding)
         self._text = TextDecoder()
 
-    def receive_data(self, data: bytes) -> list[bytes]:
-        """Gives the messages that `data` completes. Raises `StatusError` for bytes that cannot be a request."""
-        return self._frames.receive_data(self._text.receive_data(data))
+    def receive_data(self, data: bytes) -> Iterable[bytes]:
+        """Gives the messages that `data` completes, as a binary reader does."""
+        messages = self._frames.receive_data(self._text.receive_data(data))
+        error = self._text.error
+        return messages if error is None else messages_then(messages, error)
 
     @property
     def wanted_bytes(self) -> int:
@@ -65,15 +70,15 @@ class BinaryWire:
     reader: type[RequestReader] = RequestReader
     needs_http_trailers = False
 
-    def read_body(self, body: bytes, max_message_bytes: int, encoding: Encoding | None = None) -> list[bytes]:
-        """Gives the messages of a body that is there as a whole. Raises `StatusError` as a reader does.
+    def read_body(self, body: bytes, max_message_bytes: int, encoding: Encoding | None = None) -> Iterable[bytes]:
+        """Gives the messages of a body that is there as a whole. Iterating raises `StatusError` as with a reader.
 
         The same as a reader given all at once, without its copies: this is the way of nearly every unary call.
         """
-        messages, taken, _ = split_frames(body, max_message_bytes, encoding)
-        if taken != len(body):
-            raise truncated()
-        return messages
+        messages, taken, _, error = split_frames(body, max_message_bytes, encoding)
+        if error is None and taken == len(body):
+            return messages
+        return messages_then(messages, error or truncated())
 
     def message(self, payload: bytes, flags: int = 0) -> bytes:
         """Gives the bytes that carry one message of the answer. `flags` are those of its frame."""
@@ -103,15 +108,14 @@ class TextWire(BinaryWire):
     content_type = "application/grpc-web-text+proto"
     reader: type[RequestReader] = TextRequestReader
 
-    def read_body(self, body: bytes, max_message_bytes: int, encoding: Encoding | None = None) -> list[bytes]:
-        """Gives the messages of a body that is there as a whole. Raises `StatusError` as a reader does."""
+    def read_body(self, body: bytes, max_message_bytes: int, encoding: Encoding | None = None) -> Iterable[bytes]:
+        """Gives the messages of a body that is there as a whole. Iterating raises `StatusError` as with a reader."""
         text = TextDecoder()
         binary = text.receive_data(body)
-        messages, taken, _ = split_frames(binary, max_message_bytes, encoding)
-        text.end()  # not before the frames: a reader refuses a frame by its header without waiting for the end
-        if taken != len(binary):
-            raise truncated()
-        return messages
+        messages, taken, _, error = split_frames(binary, max_message_bytes, encoding)
+        if error is None:  # a reader refuses a frame by its header, too, before it looks for the end of the text
+            error = text.error_at_end() or (truncated() if taken != len(binary) else None)
+        return messages if error is None else messages_then(messages, error)
 
     def message(self, payload: bytes, flags: int = 0) -> bytes:
         """Gives the bytes that carry one message of the answer. `flags` are those of its frame."""

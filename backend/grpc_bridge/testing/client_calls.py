@@ -90,10 +90,13 @@ class Exchange:
             self._pieces = iter(self._result)
         return next(self._pieces, None)
 
-    def _start_response(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:
+    def _start_response(
+        self, status: str, headers: list[tuple[str, str]], exc_info: Any = None
+    ) -> Callable[[bytes], None]:
         self.answer.start(int(status.partition(" ")[0]), headers)
         for cookie in self.answer.cookies:
             self._keep_cookie(cookie)
+        return self.answer.receive_data
 
     def close(self, outcome: Outcome | None) -> None:
         """Ends the exchange as a server does, with `outcome` if the answer has no other."""

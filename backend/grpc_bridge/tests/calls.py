@@ -32,6 +32,9 @@ class Source:
         self.decoded += 1
         return decode_metadata(self.headers)
 
+    def check_metadata_size(self, settings: BridgeSettings) -> None:
+        """There is no limit here."""
+
     def peer(self) -> str:
         return self.address
 

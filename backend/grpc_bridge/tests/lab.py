@@ -3,8 +3,6 @@
 The text says what a handler does (see `Lab.act`), and the servicer remembers what happened.
 """
 
-# ruff: noqa: N802 - methods have the names of the contract
-
 from __future__ import annotations
 
 import threading

@@ -12,7 +12,7 @@ from grpc_bridge.call import Call
 from grpc_bridge.conf import BridgeSettings
 from grpc_bridge.context import AsyncContext, SyncContext
 from grpc_bridge.protocol.compression import DEFLATE, GZIP, Encoding
-from grpc_bridge.protocol.frames import encode_frame
+from grpc_bridge.protocol.frames import encode_frame, messages_then
 from grpc_bridge.protocol.status import StatusCode, StatusError
 from grpc_bridge.protocol.trailers import encode_trailers
 from grpc_bridge.protocol.wire import BINARY, NATIVE, TEXT
@@ -60,6 +60,17 @@ def test_any_number_of_messages_but_one_is_refused(call: Call, messages: list[by
     assert caught.value.message == f'"{PATH}" requires exactly one request message.'
 
 
+BAD = StatusError(StatusCode.INTERNAL, "a bad frame")
+
+
+@pytest.mark.parametrize(
+    ("messages", "code"), [([], "INTERNAL"), ([b"a"], "INTERNAL"), ([b"a", b"b"], "UNIMPLEMENTED")]
+)
+def test_what_comes_first_is_what_a_caller_is_told(call: Call, messages: list[bytes], code: str) -> None:
+    with pytest.raises(StatusError, match=code):
+        call.one_message(messages_then(messages, BAD))
+
+
 def test_one_message_is_taken_also_when_empty(call: Call) -> None:
     assert call.one_message([b""]) == b""
 
@@ -69,7 +80,7 @@ def test_the_receive_limit_is_that_of_the_settings() -> None:
     assert call.read_body(encode_frame(b"abc")) == call.reader().receive_data(encode_frame(b"abc")) == [b"abc"]
     for read in (call.read_body, call.reader().receive_data):
         with pytest.raises(StatusError, match="RESOURCE_EXHAUSTED"):
-            read(encode_frame(b"abcd"))
+            list(read(encode_frame(b"abcd")))
 
 
 def test_request_and_answer_may_be_on_different_wires() -> None:

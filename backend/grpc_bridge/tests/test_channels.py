@@ -6,12 +6,14 @@ import asyncio
 import concurrent.futures
 import threading
 from collections.abc import Callable
+from contextvars import ContextVar, copy_context
 from typing import Any, TypeVar
 
 import grpc
 import pytest
 
-from grpc_bridge.channels import FrameQueue, iterate_from_thread
+from grpc_bridge import channels
+from grpc_bridge.channels import FrameQueue, LoopMessages, ServingThread, in_context, run_on_loop, wait_for
 from grpc_bridge.protocol.status import StatusCode, StatusError
 
 T = TypeVar("T")
@@ -168,13 +170,13 @@ class Stream:
 
 async def test_a_thread_gets_the_messages_of_a_loop() -> None:
     loop, stream = asyncio.get_running_loop(), Stream(b"one", b"", b"two")
-    assert await in_thread(list, iterate_from_thread(stream.next, loop)) == [b"one", b"", b"two"]
+    assert await in_thread(list, LoopMessages(stream.next, loop)) == [b"one", b"", b"two"]
     assert stream.asked_in == {threading.get_ident()}
 
 
 async def test_a_message_is_asked_for_only_when_the_thread_wants_it() -> None:
     loop, stream = asyncio.get_running_loop(), Stream(b"one", b"two")
-    messages = iterate_from_thread(stream.next, loop)
+    messages = LoopMessages(stream.next, loop)
     assert stream.asked_in == set()
     assert await in_thread(next, messages) == b"one"
     assert stream.messages == [b"two"]
@@ -182,7 +184,7 @@ async def test_a_message_is_asked_for_only_when_the_thread_wants_it() -> None:
 
 async def test_bad_input_reaches_the_thread_after_the_messages_before_it() -> None:
     loop, stream = asyncio.get_running_loop(), Stream(b"one", error=StatusError(StatusCode.INTERNAL, "bad"))
-    messages = iterate_from_thread(stream.next, loop)
+    messages = LoopMessages(stream.next, loop)
     assert await in_thread(next, messages) == b"one"
     with pytest.raises(StatusError, match="bad"):
         await in_thread(next, messages)
@@ -191,4 +193,108 @@ async def test_bad_input_reaches_the_thread_after_the_messages_before_it() -> No
 async def test_a_call_that_is_given_up_is_an_rpc_error_in_the_thread() -> None:
     loop, stream = asyncio.get_running_loop(), Stream(error=asyncio.CancelledError())
     with pytest.raises(grpc.RpcError):
-        await in_thread(list, iterate_from_thread(stream.next, loop))
+        await in_thread(list, LoopMessages(stream.next, loop))
+
+
+def closed_loop() -> asyncio.AbstractEventLoop:
+    """Gives the loop of a server that has ended."""
+    loop = asyncio.new_event_loop()
+    loop.close()
+    return loop
+
+
+async def test_a_thread_that_asks_a_closed_loop_for_a_message_is_told_that_the_call_is_over() -> None:
+    messages = LoopMessages(Stream(b"one").next, closed_loop())
+    with pytest.raises(grpc.RpcError):
+        await in_thread(next, messages)
+
+
+async def test_a_thread_that_waits_for_a_loop_which_is_closed_is_released(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(channels, "LOOP_CHECK_SECONDS", 0.01)
+    future: concurrent.futures.Future[None] = concurrent.futures.Future()
+    with pytest.raises(grpc.RpcError):
+        await in_thread(wait_for, future, closed_loop())
+
+
+async def test_a_timeout_error_of_a_coroutine_is_its_own() -> None:
+    async def fail() -> None:
+        raise TimeoutError("mine")
+
+    loop = asyncio.get_running_loop()
+    with pytest.raises(TimeoutError, match="mine"):
+        await in_thread(lambda: wait_for(run_on_loop(fail(), loop), loop))
+
+
+async def test_frames_for_a_closed_loop_are_not_wanted() -> None:
+    assert FrameQueue(closed_loop()).put(b"frame") is False
+
+
+async def test_a_thread_that_serves_a_closed_loop_is_released(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(channels, "LOOP_CHECK_SECONDS", 0.01)
+    assert await in_thread(list, ServingThread(closed_loop()).serve()) == []
+
+
+async def test_a_serving_thread_gives_what_is_sent_and_runs_what_is_submitted_in_order() -> None:
+    thread, ran = ServingThread(asyncio.get_running_loop()), []
+    serving = in_thread(lambda: [ran.append(item) or item for item in thread.serve()])
+    await thread.send("one")
+    assert await thread.run(copy_context(), lambda: ran.append("job") or threading.get_ident()) != threading.get_ident()
+    await thread.send("two")
+    thread.end()
+    assert await serving == ["one", "two"]
+    assert ran == ["one", "job", "two"]
+
+
+async def test_an_error_of_a_job_is_raised_where_it_is_awaited() -> None:
+    thread = ServingThread(asyncio.get_running_loop())
+    serving = in_thread(list, thread.serve())
+    with pytest.raises(KeyError, match="mine"):
+        await thread.run(copy_context(), {}.__getitem__, "mine")
+    thread.end()
+    assert await serving == []
+
+
+variable: ContextVar[str] = ContextVar("variable", default="unset")
+
+
+async def test_a_coroutine_has_context_variables_of_its_own() -> None:
+    async def run() -> list[object]:
+        seen = [variable.get()]
+        variable.set("inside")
+        await asyncio.sleep(0)
+        try:
+            await asyncio.wait_for(asyncio.Event().wait(), 0.001)
+        except TimeoutError:
+            seen.append("timeout")
+        return [*seen, variable.get(), asyncio.current_task() is task]
+
+    task = asyncio.current_task()
+    variable.set("outside")
+    assert await in_context(run(), copy_context()) == ["outside", "timeout", "inside", True]
+    assert variable.get() == "outside"
+
+
+async def test_a_cancellation_reaches_a_coroutine_in_its_context() -> None:
+    seen: list[str] = []
+    waits = asyncio.Event()
+
+    async def run() -> None:
+        variable.set("inside")
+        try:
+            waits.set()
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            seen.append(variable.get())
+            raise
+
+    task = asyncio.ensure_future(in_context_of(run()))
+    await waits.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert seen == ["inside"]
+
+
+async def in_context_of(coroutine: Any) -> None:
+    """Runs a coroutine in a context of its own, as a coroutine."""
+    await in_context(coroutine, copy_context())

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import fields, replace
 from typing import Any
 
+import grpc
 import pytest
 from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
@@ -15,8 +17,24 @@ from grpc_bridge.checks import check_settings
 from grpc_bridge.conf import BridgeSettings, load_settings, named_function
 
 NAMES = [field.name.upper() for field in fields(BridgeSettings)]
-SIZES = [field.name.upper() for field in fields(BridgeSettings) if field.type == "int"]
-WRONG_VALUES = [0, -1, 2**32, "1", "", 1.0, None, True, False, [1], b"1"]
+FLOATS = [field.name.upper() for field in fields(BridgeSettings) if str(field.type).startswith("float")]
+NUMBERS = [field.name.upper() for field in fields(BridgeSettings) if str(field.type).startswith("int")] + FLOATS
+MAY_BE_NONE = [field.name.upper() for field in fields(BridgeSettings) if str(field.type).endswith(" | None")]
+
+RIGHT_VALUES = [
+    *((name, value) for name in NUMBERS for value in (1, 17, 2**32 - 1)),
+    *((name, value) for name in FLOATS for value in (0.001, 1.0, 2.0**31)),
+    *((name, None) for name in MAY_BE_NONE),
+]
+WRONG_VALUES = [
+    *(
+        (name, value)
+        for name in NUMBERS
+        for value in (0, -1, 2**32, math.inf, math.nan, "1", "", True, False, [1], b"1")
+    ),
+    *((name, 1.0) for name in NUMBERS if name not in FLOATS),
+    *((name, None) for name in NUMBERS if name not in MAY_BE_NONE),
+]
 
 
 def test_nothing_set_is_the_defaults(settings: Any) -> None:
@@ -27,20 +45,30 @@ def test_nothing_set_is_the_defaults(settings: Any) -> None:
     assert load_settings() == BridgeSettings()
 
 
-def test_the_limits_are_on_by_default() -> None:
-    assert BridgeSettings().max_receive_message_bytes == BridgeSettings().max_send_message_bytes == 4 * 1024 * 1024
-    assert BridgeSettings().sync_threads == 32
+def test_the_limits_are_on_by_default_but_for_the_time_of_streams() -> None:
+    assert {name.lower(): getattr(BridgeSettings(), name.lower()) for name in NUMBERS} == {
+        "max_receive_message_bytes": 4 * 1024 * 1024,
+        "max_send_message_bytes": 4 * 1024 * 1024,
+        "max_metadata_bytes": 16 * 1024,
+        "max_metadata_entries": 128,
+        "max_concurrent_calls": 1_000,
+        "max_concurrent_streams": 10_000,
+        "max_stream_seconds": None,
+        "max_stream_idle_seconds": None,
+        "request_body_seconds": 60.0,
+        "sync_threads": 32,
+        "sync_queue": 1_000,
+        "cors_max_age_seconds": 2 * 60 * 60,
+    }
 
 
-@pytest.mark.parametrize("name", SIZES)
-@pytest.mark.parametrize("value", [1, 17, 2**32 - 1])
-def test_each_size_can_be_set(settings: Any, name: str, value: int) -> None:
+@pytest.mark.parametrize(("name", "value"), RIGHT_VALUES)
+def test_each_number_can_be_set(settings: Any, name: str, value: Any) -> None:
     settings.GRPC_BRIDGE = {name: value}
     assert load_settings() == replace(BridgeSettings(), **{name.lower(): value})
 
 
-@pytest.mark.parametrize("name", SIZES)
-@pytest.mark.parametrize("value", WRONG_VALUES, ids=repr)
+@pytest.mark.parametrize(("name", "value"), WRONG_VALUES)
 def test_what_it_cannot_be_is_refused_by_name(settings: Any, name: str, value: Any) -> None:
     settings.GRPC_BRIDGE = {name: value}
     with pytest.raises(ImproperlyConfigured) as caught:
@@ -61,7 +89,7 @@ def test_a_function_is_named_by_its_path(settings: Any, name: str) -> None:
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 @pytest.mark.parametrize(
-    "value", [0, None, "", "nowhere", "grpc_bridge.access.no_such", "grpc_bridge.access.__name__", []], ids=repr
+    "value", [0, "", "nowhere", "grpc_bridge.access.no_such", "grpc_bridge.access.__name__", []], ids=repr
 )
 def test_what_names_no_function_is_refused(settings: Any, name: str, value: Any) -> None:
     settings.GRPC_BRIDGE = {name: value}
@@ -113,3 +141,62 @@ def test_the_system_check_says_what_is_wrong(settings: Any) -> None:
 def test_manage_py_check_runs_the_checks(settings: Any) -> None:
     settings.GRPC_BRIDGE = {"UNHEARD_OF": 0}
     assert [message.id for message in run_checks(tags=["grpc_bridge"])] == ["grpc_bridge.E001"]
+
+
+class Interceptor(grpc.ServerInterceptor):
+    def intercept_service(self, continuation: Any, details: Any) -> Any:
+        return continuation(details)
+
+
+class AioInterceptor(grpc.aio.ServerInterceptor):
+    async def intercept_service(self, continuation: Any, details: Any) -> Any:
+        return await continuation(details)
+
+
+class FailingInterceptor(Interceptor):
+    def __init__(self) -> None:
+        raise ValueError("no key is configured")
+
+
+INSTANCE = Interceptor()
+NUMBER = 5
+
+
+def make_interceptor() -> Interceptor:
+    return INSTANCE
+
+
+def make_nothing() -> None:
+    return None
+
+
+def test_interceptors_are_classes_instances_or_functions_that_give_one(settings: Any) -> None:
+    names = ["Interceptor", "AioInterceptor", "INSTANCE", "make_interceptor"]
+    settings.GRPC_BRIDGE = {"INTERCEPTORS": [f"{__name__}.{name}" for name in names]}
+    first, second, third, fourth = load_settings().interceptors
+    assert type(first) is Interceptor
+    assert first is not INSTANCE
+    assert type(second) is AioInterceptor
+    assert third is fourth is INSTANCE
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["grpc_bridge", None, 5, [5], [INSTANCE], ["nowhere.at_all"], ["grpc_bridge.missing"], *(
+        [f"{__name__}.{name}"] for name in ("FailingInterceptor", "NUMBER", "make_nothing", "missing")
+    )],
+)  # fmt: skip
+def test_what_is_no_interceptor_is_refused_by_name(settings: Any, value: Any) -> None:
+    settings.GRPC_BRIDGE = {"INTERCEPTORS": value}
+    with pytest.raises(ImproperlyConfigured, match="INTERCEPTORS") as caught:
+        load_settings()
+    assert repr(value[0] if isinstance(value, list) else value) in str(caught.value)
+
+
+def test_calls_are_logged_unless_that_is_switched_off(settings: Any) -> None:
+    assert BridgeSettings().log_calls is True
+    settings.GRPC_BRIDGE = {"LOG_CALLS": False}
+    assert load_settings().log_calls is False
+    settings.GRPC_BRIDGE = {"LOG_CALLS": 0}
+    with pytest.raises(ImproperlyConfigured, match="LOG_CALLS"):
+        load_settings()

@@ -10,7 +10,7 @@ import grpc
 import pytest
 
 from grpc_bridge.context import AsyncContext, CallContext, SyncContext
-from grpc_bridge.errors import GRPC_CODES, AbortError
+from grpc_bridge.errors import GRPC_CODES, GRPCIO_CODES, AbortError
 from grpc_bridge.protocol.status import StatusCode, StatusError
 from grpc_bridge.tests.calls import PATH, Source, Status, async_context, sync_context
 
@@ -87,13 +87,25 @@ def test_a_code_that_was_set_is_the_status(call_context: Any, code: grpc.StatusC
 
 
 @pytest.mark.parametrize("code", StatusCode)
-def test_a_number_is_as_good_as_a_code(call_context: Any, code: StatusCode) -> None:
-    call_context.set_code(int(code))
-    assert call_context.status()[0] is code
-    assert call_context.code().value[0] == code
+def test_a_number_is_as_good_as_a_code_for_async_as_in_grpcio(code: StatusCode) -> None:
+    asynchronous, sync = async_context(), sync_context()
+    asynchronous.set_code(int(code))  # type: ignore[arg-type]
+    assert asynchronous.status()[0] is code
+    assert asynchronous.code() is GRPCIO_CODES[code]
+    sync.set_code(int(code))  # type: ignore[arg-type]
+    assert sync.status()[0] is StatusCode.UNKNOWN
 
 
-@pytest.mark.parametrize("code", [-1, 17, 2**40, "NOT_FOUND", "x", None, [], {}, object(), 1.5])
+def test_none_takes_a_code_back_for_sync_as_in_grpcio() -> None:
+    asynchronous, sync = async_context(), sync_context()
+    for context, status in ((sync, StatusCode.OK), (asynchronous, StatusCode.UNKNOWN)):
+        context.set_code(grpc.StatusCode.NOT_FOUND)
+        context.set_code(None)  # type: ignore[arg-type]
+        assert context.status()[0] is status
+    assert sync.code() is None
+
+
+@pytest.mark.parametrize("code", [-1, 17, 2**40, "NOT_FOUND", "x", [], {}, object(), 1.5])
 def test_what_is_no_code_is_unknown(call_context: Any, code: Any) -> None:
     call_context.set_code(code)
     assert call_context.status() == (StatusCode.UNKNOWN, "")
@@ -234,12 +246,76 @@ async def test_abort_with_status_takes_code_details_and_metadata() -> None:
 
 
 @pytest.mark.parametrize("metadata", [None, ()])
-def test_abort_without_metadata_keeps_what_was_set(metadata: Any) -> None:
-    context = sync_context()
-    context.set_trailing_metadata((("k", "v"),))
+async def test_a_status_without_metadata_replaces_what_was_set_in_sync_only_as_in_grpcio(metadata: Any) -> None:
+    status = Status(grpc.StatusCode.ABORTED, "", metadata)
+    sync, asynchronous = sync_context(), async_context()
+    for context in (sync, asynchronous):
+        context.set_trailing_metadata((("k", "v"),))
     with pytest.raises(AbortError):
-        context.abort_with_status(Status(grpc.StatusCode.ABORTED, "", metadata))
-    assert context.trailing_pairs == (("k", "v"),)
+        sync.abort_with_status(status)
+    with pytest.raises(grpc.aio.AbortError):
+        await asynchronous.abort_with_status(status)
+    assert sync.trailing_pairs == ()
+    assert asynchronous.trailing_pairs == (("k", "v"),)
+
+
+async def test_an_abort_is_the_last_word_in_async_only_as_in_grpcio() -> None:
+    sync, asynchronous = sync_context(), async_context()
+    with pytest.raises(AbortError):
+        sync.abort(grpc.StatusCode.ABORTED, "first")
+    with pytest.raises(AbortError):
+        sync.abort(grpc.StatusCode.NOT_FOUND, "last")
+    with pytest.raises(grpc.aio.AbortError):
+        await asynchronous.abort(grpc.StatusCode.ABORTED, "first", (("k", "v"),))
+    with pytest.raises(grpc.aio.UsageError, match="already"):
+        await asynchronous.abort(grpc.StatusCode.NOT_FOUND, "last")
+    for context in (sync, asynchronous):
+        context.set_code(grpc.StatusCode.DATA_LOSS)
+        context.set_details("later")
+        context.set_trailing_metadata(())
+    assert sync.status() == (StatusCode.DATA_LOSS, "later")
+    assert asynchronous.status() == (StatusCode.ABORTED, "first")
+    assert asynchronous.trailing_pairs == (("k", "v"),)
+
+
+async def test_initial_metadata_goes_out_at_once_where_somebody_takes_it() -> None:
+    sync, asynchronous, told = sync_context(), async_context(), []
+    for context in (sync, asynchronous):
+        context.on_initial_metadata = lambda context=context: told.append(context.initial_pairs)
+    with pytest.raises(ValueError, match="reserved"):
+        sync.send_initial_metadata((("te", "v"),))
+    sync.send_initial_metadata(None)  # type: ignore[arg-type]
+    await asynchronous.send_initial_metadata((("k", "v"),))
+    with pytest.raises(ValueError, match="no longer"):
+        sync.send_initial_metadata(())
+    assert told == [(), (("k", "v"),)]
+
+
+def test_initial_metadata_after_the_end_of_the_call_is_an_rpc_error_in_sync() -> None:
+    context = sync_context()
+    context.disconnect()
+    with pytest.raises(grpc.RpcError):
+        context.send_initial_metadata((("k", "v"),))
+
+
+def test_compression_that_comes_too_late_is_ignored_in_sync_and_refused_in_async_as_in_grpcio() -> None:
+    sync, asynchronous = (kind(PATH, Source(), None, "gzip") for kind in (SyncContext, AsyncContext))
+    for context in (sync, asynchronous):
+        context.first_message_given()
+    sync.set_compression(grpc.Compression.Gzip)
+    assert sync.response_encoding is None
+    with pytest.raises(RuntimeError, match="before sending initial metadata"):
+        asynchronous.set_compression(grpc.Compression.Gzip)
+
+
+def test_a_message_beside_an_error_is_sent_for_sync_handlers_only_as_in_grpcio() -> None:
+    sync, asynchronous = sync_context(), async_context()
+    assert not sync.drops_message
+    assert not asynchronous.drops_message
+    for context in (sync, asynchronous):
+        context.set_code(grpc.StatusCode.NOT_FOUND)
+    assert not sync.drops_message
+    assert asynchronous.drops_message
 
 
 async def test_abort_with_ok_is_a_failure_and_logged(caplog: pytest.LogCaptureFixture) -> None:

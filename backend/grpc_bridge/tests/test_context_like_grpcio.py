@@ -67,6 +67,18 @@ def steps(*each: Step) -> Step:
     return step
 
 
+def then(*each: Step) -> Step:
+    """One after the other, also where each has to be awaited."""
+
+    async def wait(context: Any) -> None:
+        for one in each:
+            outcome = one(context)
+            if inspect.isawaitable(outcome):
+                await outcome
+
+    return lambda context: wait(context) if hasattr(context, "add_done_callback") else steps(*each)(context)
+
+
 def swallowing(step: Step) -> Step:
     """Aborts as `step` does and goes on as if nothing were."""
 
@@ -77,7 +89,7 @@ def swallowing(step: Step) -> Step:
             return None
 
         async def wait() -> None:
-            with suppress(grpc.aio.AbortError):
+            with suppress(grpc.aio.AbortError, grpc.aio.UsageError):
                 await outcome
 
         return wait()
@@ -93,6 +105,10 @@ def details(value: Any) -> Step:
     return lambda context: context.set_details(value)
 
 
+def trailing_metadata(*entries: tuple[str, str | bytes]) -> Step:
+    return lambda context: context.set_trailing_metadata(entries)
+
+
 DATA_LOST = Status(grpc.StatusCode.DATA_LOSS, "lost", (("k", "v"), ("k-bin", b"\0\xff"), ("k", "v")))
 abort = lambda context: context.abort(grpc.StatusCode.ABORTED, "50 % caf\u00e9\n")  # noqa: E731
 
@@ -101,20 +117,31 @@ ENDS: dict[str, Step] = {
     "nothing set": lambda context: None,
     "a code and details": steps(code(grpc.StatusCode.NOT_FOUND), details("50 % caf\u00e9\n")),
     "a code that is none": code("NOT_FOUND"),
+    "a number": code(5),
     "a number that is no code": code(99),
+    "no code": steps(code(grpc.StatusCode.NOT_FOUND), code(None)),
     "a code taken back": steps(code(grpc.StatusCode.NOT_FOUND), code(grpc.StatusCode.OK)),
-    "trailing metadata": lambda context: context.set_trailing_metadata((("k", "v"), ("k-bin", b"\0\xff"), ("k", "v"))),
+    "trailing metadata": trailing_metadata(("k", "v"), ("k-bin", b"\0\xff"), ("k", "v")),
     "initial metadata": lambda context: context.send_initial_metadata((("k", "v"),)),
     "abort": abort,
     "abort after a code": steps(code(grpc.StatusCode.NOT_FOUND), details("before"), abort),
     "abort with a status": lambda context: context.abort_with_status(DATA_LOST),
     "abort swallowed": swallowing(abort),
+    "abort swallowed, then a status": then(
+        swallowing(abort), code(grpc.StatusCode.DATA_LOSS), details("later"), trailing_metadata(("k", "later"))
+    ),
+    "abort swallowed, then another": then(
+        swallowing(abort), swallowing(lambda context: context.abort(grpc.StatusCode.NOT_FOUND, "later"))
+    ),
+    "abort with a status without metadata": steps(
+        trailing_metadata(("k", "before")),
+        lambda context: context.abort_with_status(Status(grpc.StatusCode.ABORTED, "why", ())),
+    ),
 }
 SYNC_ENDS: dict[str, Step] = {
     "abort with OK": lambda context: context.abort(grpc.StatusCode.OK, "fine"),
 }
 ASYNC_ENDS: dict[str, Step] = {
-    "a number": code(5),
     "abort with metadata": lambda context: context.abort(grpc.StatusCode.ABORTED, "why", (("k", "v"),)),
     "abort without details": lambda context: context.abort(grpc.StatusCode.ABORTED),
 }

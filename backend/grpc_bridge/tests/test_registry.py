@@ -100,7 +100,7 @@ def decorated_plainly(behavior: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class EchoServicer(echo_pb2_grpc.EchoServiceServicer):
-    async def NoOp(self, request: Any, context: Any) -> Any:  # noqa: N802 - the contract's name
+    async def NoOp(self, request: Any, context: Any) -> Any:
         return request
 
 

@@ -1,7 +1,5 @@
 """The async test client as a channel: what a stub gives and raises, for handlers of both kinds."""
 
-# ruff: noqa: N802 - methods have the names of the contract
-
 from __future__ import annotations
 
 import asyncio

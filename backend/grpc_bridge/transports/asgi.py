@@ -13,6 +13,7 @@ from grpc_bridge.call import Call
 from grpc_bridge.conf import BridgeSettings
 from grpc_bridge.dispatch import run_stream_async, run_unary_async
 from grpc_bridge.lifecycle import AsyncCallThread
+from grpc_bridge.limits import enter, too_much_metadata
 from grpc_bridge.protocol.metadata import Metadatum, decode_metadata
 from grpc_bridge.protocol.negotiation import HttpAnswer
 from grpc_bridge.protocol.status import StatusError
@@ -33,6 +34,10 @@ DISCARD_BYTES = 64 * 1024 * 1024
 DISCARD_SECONDS = 5.0
 """How much of a refused request's body is read after the answer. A client that still sends does not see an answer on a
 connection that is reset under it; one that sends for ever must not hold the connection."""
+
+LAST_SECONDS = 5.0
+"""How long the end of a call is offered to its caller that was ended before its handler. One that does not read would
+keep it for ever, and may be the reason for the early end."""
 
 
 class Body(Protocol):
@@ -64,6 +69,15 @@ class AsgiRequest:
         return decode_metadata(
             (name.decode("latin-1"), value.decode("latin-1")) for name, value in self._scope["headers"]
         )
+
+    def check_metadata_size(self, settings: BridgeSettings) -> None:
+        """Raises `StatusError` RESOURCE_EXHAUSTED for more headers, or larger ones, than the settings allow."""
+        headers = self._scope["headers"]
+        size = 0
+        for name, value in headers:  # in half the time of sum() and a generator
+            size += len(name) + len(value)
+        if size > settings.max_metadata_bytes or len(headers) > settings.max_metadata_entries:
+            raise too_much_metadata(len(headers), size, settings)
 
     def peer(self) -> str:
         """Gives the caller's address as grpcio writes it."""
@@ -133,15 +147,16 @@ async def serve_call(call: Call, body: Body, send: Send) -> None:
     context, method = call.context, call.method
     response = _Response(call, send) if method.response_streaming else None
     payload: bytes | None = None
-    with HandlerGuard(context, body) as guard, AsyncCallThread() if method.is_async else nullcontext() as thread:
+    with HandlerGuard(call, body) as guard, AsyncCallThread() if method.is_async else nullcontext() as thread:
         try:
+            enter(call)
             request: bytes | Body = body if method.request_streaming else await body.only_message()
         except StatusError as error:
             context.reject(error)
         else:
             if context.deadline is not None and time.monotonic() >= context.deadline:
                 context.expire()  # a handler that never waits would be through before the timer has its turn
-            guard.watch(body.watch)
+            guard.request_is_there()
             if thread is not None:
                 await thread.started()
             if response is not None and context.active:
@@ -155,37 +170,77 @@ async def serve_call(call: Call, body: Body, send: Send) -> None:
 
 
 class _Response:
-    """The answer of a streaming method. Headers go out with the first frame, so that a handler may still set them."""
+    """The answer of a streaming method. Headers go out with the first frame, so that a handler may still set them, or
+    before it when the handler has sent initial metadata."""
 
     def __init__(self, call: Call, send: Send) -> None:
         self._call = call
         self._send = send
         self._started = False
+        self._starting: asyncio.Task[None] | None = None
         self._writes = 0
+        self._loop = asyncio.get_running_loop()
+        call.context.on_initial_metadata = self.start_now
+
+    def start_now(self) -> None:
+        """From any thread: sends the headers without waiting for a frame."""
+        self._loop.call_soon_threadsafe(self._start_alone)
+
+    def _start_alone(self) -> None:
+        if not self._started:
+            self._started = True
+            self._starting = self._loop.create_task(self._send_headers_alone())
+
+    async def _send_headers_alone(self) -> None:
+        try:
+            await self._send_headers()
+            # Servers may hold the headers until there is a body; some let them go for an empty piece of it.
+            await self._send({"type": "http.response.body", "body": b"", "more_body": True})
+        except Exception:  # as in `write`
+            self._call.context.disconnect()
+
+    async def _start(self) -> None:
+        if not self._started:
+            self._started = True
+            await self._send_headers()
+        elif self._starting is not None:
+            await asyncio.wait((self._starting,))
+            self._starting = None
 
     async def write(self, frames: bytes) -> None:
         """Sends frames. Waits while the server's buffer for this caller is full."""
-        if not self._started:
+        if not self._started or self._starting is not None:
             await self._start()
         try:
             await self._send({"type": "http.response.body", "body": frames, "more_body": True})
         except Exception:  # ASGI 2.4 says OSError for a caller that has gone; servers raise others as well
             self._call.context.disconnect()
             raise asyncio.CancelledError from None
+        if self._call.clock is not None:
+            self._call.clock.message_passed()
         self._writes += 1
         if self._writes % WRITES_PER_TURN == 0:
             await asyncio.sleep(0)
 
     async def end(self) -> None:
-        """Sends the status."""
-        if not self._started:
-            await self._start()
+        """Sends the status. Gives a caller up who does not read and whose call has been ended for it."""
+        self._call.context.on_initial_metadata = None  # or context and response would keep each other
+        if not self._call.context.ended_early:
+            await self._end()
+            return
+        try:
+            async with asyncio.timeout(LAST_SECONDS):
+                await self._end()
+        except TimeoutError:
+            raise asyncio.CancelledError from None
+
+    async def _end(self) -> None:
+        await self._start()
         await self._send({"type": "http.response.body", "body": self._call.trailers(), "more_body": False})
         if trailers := self._call.http_trailers():
             await _send_trailers(self._send, trailers)
 
-    async def _start(self) -> None:
-        self._started = True
+    async def _send_headers(self) -> None:
         start: Event = {"type": "http.response.start", "status": 200, "headers": _encoded(self._call.headers())}
         if self._call.wire.needs_http_trailers:
             start["trailers"] = True

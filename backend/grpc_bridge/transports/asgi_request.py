@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping
+from itertools import islice
 from typing import Any
 
 from grpc_bridge.call import Call
@@ -48,11 +49,11 @@ class RequestBody:
         if not more:
             return call.one_message(call.read_body(data))
         reader = call.reader()
-        messages = reader.receive_data(data)
+        messages = list(islice(reader.receive_data(data), 2))
         while more and len(messages) < 2:
             data, more = await self._receive_chunk()
-            messages += reader.receive_data(data)
-        if not more:
+            messages.extend(islice(reader.receive_data(data), 2))
+        if len(messages) < 2:
             reader.end()
         return call.one_message(messages)
 
@@ -94,11 +95,12 @@ class RequestBody:
                     self._may_receive.clear()
                     await self._may_receive.wait()
                 data, _ = await self._receive_chunk()
-                messages = reader.receive_data(data)
-                if messages:
+                for message in reader.receive_data(data):
                     self._asked = False
-                self._messages.extend(messages)
-                self._waiting_bytes += sum(len(message) + MESSAGE_OVERHEAD_BYTES for message in messages)
+                    if self._call.clock is not None:
+                        self._call.clock.message_passed()
+                    self._messages.append(message)
+                    self._waiting_bytes += len(message) + MESSAGE_OVERHEAD_BYTES
                 if self.ended:
                     reader.end()
                 self._arrived.set()

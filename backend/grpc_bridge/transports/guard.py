@@ -4,36 +4,43 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Protocol
 
-from grpc_bridge.context import CallContext
+from grpc_bridge.call import Call
+from grpc_bridge.limits import StreamClock, leave, too_late
 from grpc_bridge.protocol.status import StatusCode, StatusError
 
 
-class Closable(Protocol):
-    """What has to be told that the call is over."""
+class Request(Protocol):
+    """What is asked of the request's body."""
+
+    async def watch(self) -> None:
+        """Runs beside the handler and ends the call when its caller goes."""
 
     def close(self) -> None:
         """The call is over."""
 
 
 class HandlerGuard:
-    """Around the part of a task that belongs to the handler: cancels it when its call ends early.
+    """Around the part of a task that belongs to a call: cancels it when the call ends early, lets the call go after it.
 
     The handler shares its task with the server, so a cancellation of ours must not be taken for the server's, nor hit
-    what the task does after the handler. No other task is made for a handler that never waits.
+    what the task does after the handler. For a call that never waits neither a task nor a timer is made, unless it has
+    a deadline.
     """
 
     _over = False
     _cancelled = False
-    _timer: asyncio.TimerHandle | None = None
-    _watch_handle: asyncio.Handle | None = None
+    _request_is_there = False
+    _handle: asyncio.Handle | None = None
+    _deadline: asyncio.TimerHandle | None = None
+    _body_timer: asyncio.TimerHandle | None = None
     _watcher: asyncio.Task[None] | None = None
 
-    def __init__(self, context: CallContext, request: Closable) -> None:
-        self._context = context
+    def __init__(self, call: Call, request: Request) -> None:
+        self._call = call
+        self._context = call.context
         self._request = request
         self._loop = asyncio.get_running_loop()
 
@@ -43,16 +50,31 @@ class HandlerGuard:
         self._task = task
         self._context.on_terminate = self._terminated
         if self._context.deadline is not None:
-            self._timer = self._loop.call_later(self._context.deadline - time.monotonic(), self._context.expire)
+            self._deadline = self._loop.call_later(self._context.deadline - time.monotonic(), self._context.expire)
+        method = self._call.method
+        if (method.request_streaming or method.response_streaming) and self._call.settings.limits_stream_time:
+            self._call.clock = StreamClock(self._call, self._loop)
+        self._handle = self._loop.call_soon(self._task_waits)
         return self
 
-    def watch(self, watcher: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Runs `watcher` beside the handler from the first time that this task waits."""
-        self._watch_handle = self._loop.call_soon(self._start_watcher, watcher)
+    def request_is_there(self) -> None:
+        """The handler begins: the request is watched from now on, and no longer waited for."""
+        self._request_is_there = True
+        if self._body_timer is not None:
+            self._body_timer.cancel()
+            self._handle = self._loop.call_soon(self._task_waits)
 
-    def _start_watcher(self, watcher: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        self._watcher = self._loop.create_task(watcher())
-        self._watcher.add_done_callback(self._watcher_done)
+    def _task_waits(self) -> None:
+        """Called when the task waits for the first time: for the request, or in the handler."""
+        if self._request_is_there:
+            self._watcher = self._loop.create_task(self._request.watch())
+            self._watcher.add_done_callback(self._watcher_done)
+        else:
+            self._body_timer = self._loop.call_later(self._call.settings.request_body_seconds, self._request_is_late)
+
+    def _request_is_late(self) -> None:
+        error = too_late(self._call)
+        self._context.terminate(error.code, error.message)
 
     def _watcher_done(self, watcher: asyncio.Task[None]) -> None:
         if not watcher.cancelled() and watcher.exception() is not None:
@@ -70,12 +92,17 @@ class HandlerGuard:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool:
+        leave(self._call)
         self._over = True
         self._context.on_terminate = None  # or guard and context would keep each other until a garbage collection
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._watch_handle is not None:
-            self._watch_handle.cancel()
+        if self._handle is not None:
+            self._handle.cancel()
+        if self._deadline is not None:
+            self._deadline.cancel()
+        if self._body_timer is not None:
+            self._body_timer.cancel()
+        if self._call.clock is not None:
+            self._call.clock.stop()
         if self._watcher is not None:
             self._watcher.cancel()
         left = self._task.uncancel() if self._cancelled else self._task.cancelling()

@@ -1,7 +1,8 @@
 """The WSGI transport: RPCs are answered here, everything else goes to the application that it wraps, untouched.
 
-A `def` handler without a deadline runs in the server's thread, in a copy of its context variables, so that what it sets
-does not reach the next call. Any other runs on an event loop beside it, where it can be stopped: see `wsgi_on_loop.py`.
+A `def` handler whose time is not limited runs in the server's thread, in a copy of its context variables, so that what
+it sets does not reach the next call. Any other runs on an event loop beside it, where it can be stopped: see
+`wsgi_on_loop.py`.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import copy_context
+from operator import length_hint
 
 from grpc_bridge.admission import Admission, RequestHead, peer_address
 from grpc_bridge.call import Call
@@ -17,6 +19,7 @@ from grpc_bridge.conf import BridgeSettings
 from grpc_bridge.context import SyncContext
 from grpc_bridge.dispatch import run_stream, run_unary
 from grpc_bridge.lifecycle import call_finished, call_started, callers_thread
+from grpc_bridge.limits import enter, leave, too_much_metadata
 from grpc_bridge.protocol.metadata import Metadatum, decode_metadata
 from grpc_bridge.protocol.negotiation import HttpAnswer
 from grpc_bridge.protocol.status import StatusError
@@ -24,6 +27,9 @@ from grpc_bridge.registry import Registry
 from grpc_bridge.transports.wsgi_body import WsgiBody
 from grpc_bridge.transports.wsgi_on_loop import serve_on_loop
 from grpc_bridge.transports.wsgi_reply import Environ, Reply, StartResponse, trailers_sender
+
+HEADER_PREFIXES = ("HTTP_", "CONTENT_TYPE", "CONTENT_LENGTH")
+"""How the names of headers begin in an environ."""
 
 Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
@@ -41,6 +47,18 @@ class WsgiRequest:
         return decode_metadata(
             (name[5:].replace("_", "-"), value) for name, value in self._environ.items() if name.startswith("HTTP_")
         )
+
+    def check_metadata_size(self, settings: BridgeSettings) -> None:
+        """Raises `StatusError` RESOURCE_EXHAUSTED for more headers, or larger ones, than the settings allow."""
+        environ = self._environ
+        # What the environ has beside the headers rarely matters, and leaving it out takes three times as long.
+        size = len("".join(environ)) + sum(map(length_hint, environ.values()))
+        if size <= settings.max_metadata_bytes and len(environ) <= settings.max_metadata_entries:
+            return
+        headers = [(name, value) for name, value in environ.items() if name.startswith(HEADER_PREFIXES)]
+        size = sum(len(name.removeprefix("HTTP_")) + len(value) for name, value in headers)
+        if size > settings.max_metadata_bytes or len(headers) > settings.max_metadata_entries:
+            raise too_much_metadata(len(headers), size, settings)
 
     def peer(self) -> str:
         """Gives the caller's address as grpcio writes it."""
@@ -93,17 +111,22 @@ class WsgiBridge:
 
 
 def _serve(call: Call, reply: Reply) -> Iterable[bytes]:
-    if call.method.is_async or (call.context.deadline is not None and not _is_held_for_caller(call)):
+    method = call.method
+    if method.is_async or (call.context.deadline is not None and not _is_held_for_caller(call)):
         return serve_on_loop(call, reply)
-    if call.method.response_streaming:
+    if (method.request_streaming or method.response_streaming) and call.settings.limits_stream_time:
+        return serve_on_loop(call, reply)
+    if method.response_streaming:
         return _stream(call, reply)
     payload = None
     call_started()
     try:
+        enter(call)
         payload = copy_context().run(run_unary, call, _request(call, reply.body))
     except StatusError as error:
         call.context.reject(error)
     finally:
+        leave(call)
         call.context.finish()
         call_finished()
     return reply.whole(call.unary_answer(payload))
@@ -131,15 +154,17 @@ def _request(call: Call, body: WsgiBody) -> bytes | Iterator[bytes]:
 def _stream(call: Call, reply: Reply) -> Iterator[bytes]:
     """The answer of a streaming method, made while the server iterates. Closed early, it has lost its caller."""
     in_context = copy_context().run
+    call.context.on_initial_metadata = lambda: reply.start_stream(call, now=True)
     call_started()
     try:
         try:
+            enter(call)
             frames: Iterator[bytes] = run_stream(call, _request(call, reply.body))
             frame = in_context(next, frames, None)
         except StatusError as error:
             call.context.reject(error)
             frames, frame = iter(()), None
-        reply.start(200, call.headers())  # not before the first message: until then a handler may set headers
+        reply.start_stream(call)  # not before the first message: until then a handler may set headers
         while frame is not None:
             yield frame
             frame = in_context(next, frames, None)
@@ -151,5 +176,7 @@ def _stream(call: Call, reply: Reply) -> Iterator[bytes]:
         in_context(frames.close)  # type: ignore[attr-defined]
         raise
     finally:
+        call.context.on_initial_metadata = None  # or context and call would keep each other
+        leave(call)
         call.context.finish()
         call_finished()

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from grpc_bridge.call import Call
+from grpc_bridge.limits import patience, too_late
 from grpc_bridge.protocol.status import StatusCode, StatusError
 
 CHUNK_BYTES = 64 * 1024
-
-IDLE_SECONDS = 30.0
-"""How long the next piece of a body is waited for. A caller that stops sending must not hold a thread for good."""
 
 DISCARD_BYTES = 64 * 1024 * 1024
 DISCARD_SECONDS = 2.0
@@ -38,14 +35,20 @@ class WsgiBody:
         """Whether the body has been read to its end."""
         return self._left == 0
 
-    def _read(self, size: int) -> bytes:
-        """Gives at most `size` bytes, b"" at the end. Raises `StatusError` CANCELLED for a body that breaks off."""
+    def _read(self, size: int, seconds: float) -> bytes:
+        """Gives at most `size` bytes, b"" at the end.
+
+        Raises `TimeoutError` when no byte arrives for so long, `StatusError` CANCELLED for a body that breaks off.
+        """
         if self._left is not None:
             size = min(size, self._left)
             if not size:
                 return b""
         try:
-            data: bytes = self._input.read(size)
+            data = self._wait_for(size, seconds)
+        except TimeoutError:
+            self._left = 0
+            raise
         except Exception as error:  # servers have their own exceptions for a bad chunk or a lost connection
             self._left = 0
             raise StatusError(StatusCode.CANCELLED, "Request body could not be read") from error
@@ -58,17 +61,24 @@ class WsgiBody:
             raise StatusError(StatusCode.CANCELLED, "Request body ends before its content-length")
         return data
 
-    @contextmanager
-    def _wait_at_most(self, seconds: float) -> Iterator[None]:
+    def _wait_for(self, size: int, seconds: float) -> bytes:
         if self._socket is None:
-            yield
-            return
+            data: bytes = self._input.read(size)
+            return data
         before = self._socket.gettimeout()
         self._socket.settimeout(seconds)
         try:
-            yield
+            data = self._input.read(size)
         finally:
             self._socket.settimeout(before)
+        return data
+
+    def _receive(self, size: int, call: Call) -> bytes:
+        """Gives what `_read` gives. Raises `StatusError` for a body that breaks off or does not arrive in time."""
+        try:
+            return self._read(size, patience(call))
+        except TimeoutError:
+            raise too_late(call) from None
 
     def only_message(self, call: Call) -> bytes:
         """Gives the one message of a method whose requests do not stream. Raises `StatusError` for bad input."""
@@ -82,13 +92,12 @@ class WsgiBody:
         return call.one_message(messages)
 
     def _read_whole(self, length: int, call: Call) -> bytes:
-        with self._wait_at_most(_patience(call)):
-            data = self._read(length)
-            if len(data) == length:
-                return data
-            parts = [data]
-            while part := self._read(CHUNK_BYTES):
-                parts.append(part)
+        data = self._receive(length, call)
+        if len(data) == length:
+            return data
+        parts = [data]
+        while part := self._receive(CHUNK_BYTES, call):
+            parts.append(part)
         return b"".join(parts)
 
     def messages(self, call: Call) -> Iterator[bytes]:
@@ -98,11 +107,7 @@ class WsgiBody:
         needs: a message is there as soon as it has arrived, and one that is too large is refused on its header.
         """
         reader = call.reader()
-        while True:
-            with self._wait_at_most(_patience(call)):
-                data = self._read(min(reader.wanted_bytes, CHUNK_BYTES))
-            if not data:
-                break
+        while data := self._receive(min(reader.wanted_bytes, CHUNK_BYTES), call):
             yield from reader.receive_data(data)
         reader.end()
 
@@ -112,17 +117,10 @@ class WsgiBody:
             return
         give_up = time.monotonic() + DISCARD_SECONDS
         discarded = 0
-        with self._wait_at_most(DISCARD_SECONDS):
-            try:
-                while discarded < DISCARD_BYTES and (data := self._read(DISCARD_PIECE_BYTES)):
-                    discarded += len(data)
-                    if time.monotonic() > give_up:
-                        return
-            except StatusError:
-                return
-
-
-def _patience(call: Call) -> float:
-    """How long the next piece is waited for, in seconds: nobody can stop a read, so it may not outlast the deadline."""
-    deadline = call.context.deadline
-    return IDLE_SECONDS if deadline is None else min(IDLE_SECONDS, max(deadline - time.monotonic(), 0.0))
+        try:
+            while discarded < DISCARD_BYTES and (data := self._read(DISCARD_PIECE_BYTES, DISCARD_SECONDS)):
+                discarded += len(data)
+                if time.monotonic() > give_up:
+                    return
+        except (StatusError, TimeoutError):
+            return

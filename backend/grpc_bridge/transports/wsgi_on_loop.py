@@ -144,6 +144,8 @@ class _Exchange:
         if self._asked is None or self._asked.done():
             return
         if error is None:
+            if self._call.clock is not None:
+                self._call.clock.message_passed()
             self._asked.set_result(message)
         else:
             self._asked.set_exception(error)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from http import HTTPStatus
 from typing import Any
 
+from grpc_bridge.call import Call
 from grpc_bridge.protocol.negotiation import HttpAnswer
 from grpc_bridge.transports.wsgi_body import WsgiBody
 
@@ -24,27 +25,37 @@ def trailers_sender(environ: Environ) -> Callable[[Pairs], Any] | None:
 class Reply:
     """One response, and the request body that has to be read to its end before the next request can come."""
 
-    __slots__ = ("_environ", "_start_response", "body")
+    __slots__ = ("_environ", "_start_response", "_started", "body")
 
     def __init__(self, environ: Environ, start_response: StartResponse) -> None:
         self.body = WsgiBody(environ)
         self._environ = environ
         self._start_response = start_response
+        self._started = False
 
     def start(self, status: int, headers: Iterable[tuple[str, str]]) -> None:
-        """Gives the server the status and the headers."""
+        """Gives the server the status and the headers, which it holds until there is a body."""
         self._start_response(_STATUS_LINES[status], list(headers))
+
+    def start_stream(self, call: Call, *, now: bool = False) -> None:
+        """Gives the server the headers of a stream, once. `now` asks it not to hold them; not every server listens."""
+        if self._started:
+            return
+        self._started = True
+        write = self._start_response(_STATUS_LINES[200], call.headers())
+        if now:
+            write(b"")
 
     def end(self, trailers: Pairs) -> None:
         """To be called when the last byte has been given to the server.
 
-        Trailers come with HTTP/2, where a caller may send on without harm, and have to go out at once.
+        Over HTTP/2 a caller may send on without harm, and may do so until it sees the answer end.
         """
         if trailers:
             sender = trailers_sender(self._environ)
             assert sender is not None  # or the call had not been admitted
             sender(list(trailers))
-        else:
+        elif self._environ.get("SERVER_PROTOCOL", "HTTP/1.1").startswith("HTTP/1"):
             self.body.discard()
 
     def whole(self, answer: HttpAnswer) -> Iterable[bytes]:

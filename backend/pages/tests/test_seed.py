@@ -7,9 +7,16 @@ from django.contrib.auth import authenticate
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
+from services.orders import demo as shop
 from services.users.models import Role, User
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def few_orders(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is in the shop is tested with it."""
+    monkeypatch.setattr(shop, "ORDERS", 3)
 
 
 @pytest.mark.parametrize(
@@ -32,7 +39,9 @@ def test_there_are_customers_to_look_at_whom_nobody_signs_in_as():
 
 def test_a_second_run_changes_nothing(capsys):
     call_command("seed")
-    assert capsys.readouterr().out.startswith("created: demo@example.com, staff@example.com, admin@example.com, ")
+    said = capsys.readouterr().out
+    assert said.startswith("created: demo@example.com, staff@example.com, admin@example.com, ")
+    assert said.endswith(", 12 products, 3 orders\n")
     count = User.objects.count()
     demo = User.objects.get(email="demo@example.com")
     demo.name = "Changed"

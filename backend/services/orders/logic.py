@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet, Subquery
+from django.db.models import F, QuerySet, Subquery
 from django.utils import timezone
 
 from services.orders.history import newest_position, record_event, resume_token
@@ -213,11 +213,15 @@ def move_order(order_id: int, status: OrderStatus) -> Order:
     return order
 
 
-@transaction.atomic(durable=True)
+def next_status(status: OrderStatus) -> OrderStatus | None:
+    """Gives where an order goes from there if nothing goes wrong, None if it is through."""
+    return next((step for step in STEPS[status] if step is not OrderStatus.CANCELLED), None)
+
+
 def restock(product_id: int, quantity: int) -> None:
     """Adds to a product's stock. Raises Product.DoesNotExist."""
-    product = Product.objects.select_for_update().get(pk=product_id)
-    _move_stock({product_id: product}, {product_id: quantity})
+    if not Product.objects.filter(pk=product_id).update(stock=F("stock") + quantity):
+        raise Product.DoesNotExist
 
 
 def _locked_products(ids: Mapping[int, Any]) -> dict[int, Product]:

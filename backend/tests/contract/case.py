@@ -23,6 +23,7 @@ class Call:
     requests: Sequence[Message]
     metadata: Metadata = ()
     timeout: float | None = None
+    compression: grpc.Compression = grpc.Compression.NoCompression
 
 
 @dataclass(frozen=True)

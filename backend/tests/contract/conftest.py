@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+import grpc
 import pytest
 
+from tests.contract.case import Transport
 from tests.contract.control import Control, new_key
 from tests.contract.grpc_web import MODES, GrpcWebTransport, Mode
+from tests.contract.grpcio_servers import running_grpcio, running_grpcio_aio
 from tests.contract.methods import FLAVOURS, path
-from tests.servers import Server
+from tests.contract.native import NativeTransport, connect
+from tests.contract.transports import BRIDGE, GRPCIO, WEB_BINARY, WEB_TEXT
+from tests.databases import Database
+from tests.servers import ASGI, KINDS, Server, running_server
+
+SITE_SETTINGS = "tests.contract.site_settings"
 
 
 @pytest.fixture(params=MODES, ids=[mode.name for mode in MODES])
@@ -72,3 +80,59 @@ def runs_no_handler(control: Control, flavour: str) -> Iterator[None]:
     before = control.invocations(flavour, "Echo")
     yield
     assert control.invocations(flavour, "Echo") == before
+
+
+@pytest.fixture(scope="session")
+def asgi_channel(asgi_server: Server) -> Iterator[grpc.Channel]:
+    """A native connection to the ASGI server."""
+    with connect(asgi_server.authority) as channel:
+        yield channel
+
+
+@pytest.fixture(scope="session")
+def wsgi_channel(wsgi_server: Server) -> Iterator[grpc.Channel]:
+    """A native connection to the WSGI server, which serves its calls one after the other."""
+    with connect(wsgi_server.authority) as channel:
+        yield channel
+
+
+@pytest.fixture(scope="session")
+def grpcio_channel() -> Iterator[grpc.Channel]:
+    """A connection to a real `grpc.server`."""
+    with running_grpcio() as address, connect(address) as channel:
+        yield channel
+
+
+@pytest.fixture(scope="session")
+def grpcio_aio_channel() -> Iterator[grpc.Channel]:
+    """A connection to a real `grpc.aio.server`."""
+    with running_grpcio_aio() as address, connect(address) as channel:
+        yield channel
+
+
+@pytest.fixture
+def transport_of(request: pytest.FixtureRequest, server_of_kind: Callable[[str], Server]) -> Callable[[str], Transport]:
+    """Gives a transport by its name in `transports.SERVED`."""
+
+    def get(name: str) -> Transport:
+        if name not in BRIDGE:
+            channel = "grpcio_channel" if name == GRPCIO else "grpcio_aio_channel"
+            return NativeTransport(request.getfixturevalue(channel))
+        kind, wire = BRIDGE[name]
+        server = server_of_kind(kind)
+        modes = dict(zip((WEB_BINARY, WEB_TEXT), MODES, strict=True))
+        if wire in modes:
+            return GrpcWebTransport(server, modes[wire])
+        return NativeTransport(request.getfixturevalue("asgi_channel" if kind == ASGI else "wsgi_channel"))
+
+    return get
+
+
+@pytest.fixture(scope="package", params=KINDS)
+def site_server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, migrated: Database
+) -> Iterator[Server]:
+    """Each server in turn, with the settings in `site_settings.py`."""
+    directory = tmp_path_factory.mktemp(f"site-{request.param}")
+    with running_server(request.param, directory, settings=SITE_SETTINGS, database=migrated) as server:
+        yield server

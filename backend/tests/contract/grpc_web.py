@@ -16,7 +16,8 @@ import grpc
 from google.protobuf.message import Message
 
 from grpc_bridge.errors import GRPCIO_CODES
-from grpc_bridge.protocol.frames import FLAG_TRAILERS, HEADER, HEADER_BYTES, encode_frame
+from grpc_bridge.protocol.compression import DEFLATE, GZIP, Encoding
+from grpc_bridge.protocol.frames import FLAG_COMPRESSED, FLAG_TRAILERS, HEADER, HEADER_BYTES, encode_frame
 from grpc_bridge.protocol.text import TextDecoder, encode_text
 from grpc_bridge.protocol.trailers import decode_trailers
 from tests.contract.case import Answer, Call, Metadata
@@ -26,6 +27,8 @@ from tests.servers import Server
 
 BINARY = "application/grpc-web+proto"
 TEXT = "application/grpc-web-text+proto"
+
+ENCODINGS = {grpc.Compression.NoCompression: None, grpc.Compression.Deflate: DEFLATE, grpc.Compression.Gzip: GZIP}
 
 # What the server and the bridge add to a response. All other headers must be initial metadata.
 _HTTP_HEADERS = frozenset(
@@ -44,9 +47,12 @@ class Mode:
     content_type: str
     is_text: bool
 
-    def request_body(self, requests: Iterable[Message]) -> bytes:
-        """Gives the bytes of request messages, each a segment of its own in text mode."""
-        return b"".join(self.encode(encode_frame(request.SerializeToString())) for request in requests)
+    def request_body(self, requests: Iterable[Message], encoding: Encoding | None = None) -> bytes:
+        """Gives the bytes of request messages, each a segment of its own in text mode, and compressed if asked for."""
+        messages = (request.SerializeToString() for request in requests)
+        if encoding is not None:
+            return b"".join(self.encode(encode_frame(encoding.compress(one), FLAG_COMPRESSED)) for one in messages)
+        return b"".join(self.encode(encode_frame(one)) for one in messages)
 
     def encode(self, data: bytes) -> bytes:
         """Gives the bytes on the wire."""
@@ -159,9 +165,9 @@ class OpenCall:
     ) -> None:
         self.connection.close()
 
-    def send_whole(self, requests: Sequence[Message]) -> None:
-        """Sends the request with all its messages and its length."""
-        body = self._mode.request_body(requests)
+    def send_whole(self, requests: Sequence[Message], encoding: Encoding | None = None) -> None:
+        """Sends the request with all its messages, compressed if asked for, and its length."""
+        body = self._mode.request_body(requests, encoding)
         self.connection.send_head("POST", self._path, [*self._headers, ("content-length", str(len(body)))])
         self.connection.send(body)
 
@@ -193,10 +199,13 @@ class GrpcWebTransport:
     def call(self, flavour: str, call: Call) -> Answer:
         """Makes a call and gives its answer."""
         headers = metadata_headers(call.metadata)
+        encoding = ENCODINGS[call.compression]
+        if encoding is not None:
+            headers.append(("grpc-encoding", encoding.name))
         if call.timeout is not None:
             headers.append(("grpc-timeout", f"{call.timeout * 1000:.0f}m"))
         with OpenCall(self.server, self.mode, flavour, call.method, headers) as open_call:
-            open_call.send_whole(call.requests)
+            open_call.send_whole(call.requests, encoding)
             return open_call.reply().answer()
 
     def open(self, flavour: str, method: str, headers: Sequence[tuple[str, str]] = ()) -> OpenCall:

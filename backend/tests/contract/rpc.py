@@ -7,19 +7,15 @@ from typing import Any
 
 import grpc
 
-from tests.contract.methods import ASYNC, METHODS, SYNC, MethodType
-from tests.contract.servicers import bookkeeping, lifetime, messages, metadata, site, status
+from tests.contract.methods import FLAVOURS, METHODS, MethodType
+from tests.contract.servicers import aborts, bookkeeping, compression, lifetime, messages, metadata, site, status
 
+_SUBJECTS = (aborts, bookkeeping, compression, lifetime, messages, metadata, site, status)
 
-class SyncServicer(bookkeeping.Sync, lifetime.Sync, messages.Sync, metadata.Sync, site.Sync, status.Sync):
-    """`/contract.Sync/*`."""
-
-
-class AsyncServicer(bookkeeping.Async, lifetime.Async, messages.Async, metadata.Async, site.Async, status.Async):
-    """`/contract.Async/*`."""
-
-
-SERVICERS = {SYNC: SyncServicer, ASYNC: AsyncServicer}
+SERVICERS = {
+    flavour: type(flavour, tuple(getattr(subject, flavour) for subject in _SUBJECTS), {}) for flavour in FLAVOURS
+}
+"""Each servicer has the handlers of all subjects."""
 
 
 def _handler(method: MethodType, behavior: Callable[..., Any]) -> grpc.RpcMethodHandler[Any, Any]:

@@ -23,7 +23,7 @@ BINARY_MODE, TEXT_MODE = MODES
 ONE_MESSAGE = (Code.UNIMPLEMENTED, "requires exactly one request message.")
 TRUNCATED = (Code.INTERNAL, "Request body ends inside a frame")
 NOT_BASE64 = (Code.INTERNAL, "Request body is not base64")
-TOO_LARGE = (Code.RESOURCE_EXHAUSTED, "Received message larger than max (2147483648 vs. 4194304)")
+TOO_LARGE = (Code.RESOURCE_EXHAUSTED, "SERVER: Received message larger than max (2147483648 vs. 4194304)")
 UNREADABLE = (Code.INTERNAL, "Exception deserializing request!")
 
 
@@ -44,7 +44,7 @@ BINARY_BODIES = {
     "one byte above the limit announced": (
         b"\0\0\x40\0\1",
         Code.RESOURCE_EXHAUSTED,
-        "Received message larger than max (4194305 vs. 4194304)",
+        "SERVER: Received message larger than max (4194305 vs. 4194304)",
     ),
     "compressed": (
         b"\1" + HELLO[1:],

@@ -17,7 +17,7 @@ from tests.contract.case import Answer, Call, check
 from tests.contract.cases.messages import texts
 from tests.contract.control import Control
 from tests.contract.grpc_web import GrpcWebTransport
-from tests.contract.methods import ASYNC, SYNC
+from tests.contract.methods import ASYNC, METHODS, SYNC
 from tests.contract.servicers.lifetime import CALLBACK, CANCELLED, INACTIVE, RPC_ERROR, STARTED
 
 TIMEOUT_SECONDS = 0.3
@@ -109,10 +109,11 @@ def test_units(transport: GrpcWebTransport, flavour: str, timeout: str, seconds:
     assert seconds - 60 < message.value <= seconds  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("method", ["Echo", "Sleep"])
 @pytest.mark.parametrize("timeout", ["0m", "0S", "1n", "000000000000n"])
-def test_no_time_at_all(transport: GrpcWebTransport, flavour: str, timeout: str) -> None:
-    with transport.open(flavour, "Sleep", [("grpc-timeout", timeout)]) as call:
-        call.send_whole([Empty()])
+def test_no_time_at_all(transport: GrpcWebTransport, flavour: str, method: str, timeout: str) -> None:
+    with transport.open(flavour, method, [("grpc-timeout", timeout)]) as call:
+        call.send_whole([METHODS[method].request()])
         check(EXPIRED, call.reply().answer())
 
 

@@ -41,7 +41,7 @@ def assert_too_large(reply: Reply, length: int) -> None:
     """The status says both sizes, so that somebody can do something about it."""
     answer = reply.answer()
     assert answer.code is grpc.StatusCode.RESOURCE_EXHAUSTED, answer
-    assert answer.details == f"Received message larger than max ({length} vs. {LIMIT})"
+    assert answer.details == f"SERVER: Received message larger than max ({length} vs. {LIMIT})"
 
 
 def resident_bytes(server: Server) -> int:

@@ -49,10 +49,12 @@ class Body:
 
 def read_whole(wire: BinaryWire, data: bytes, limit: int = LIMIT) -> Outcome:
     """Reads a body that is there as a whole."""
+    messages: list[bytes] = []
     try:
-        return Outcome(tuple(wire.read_body(data, limit)))
+        messages.extend(wire.read_body(data, limit))
     except StatusError as error:
-        return Outcome((), (error.code, error.message))
+        return Outcome(tuple(messages), (error.code, error.message))
+    return Outcome(tuple(messages))
 
 
 def read_chunks(wire: BinaryWire, chunks: Iterable[bytes], limit: int = LIMIT, *, end: bool = True) -> Outcome:
@@ -109,9 +111,7 @@ def expected(way: str, body: Body) -> Outcome:
     if way == BYTES_AFTER and body.shows_at_end:
         return Outcome(body.messages)
     if body.error is not None:
-        # A chunk with an error in it gives the error only; messages that came in earlier chunks have been given.
-        kept = way in (BYTE_BY_BYTE, AS_WANTED) or (way == ONE_CHUNK and body.shows_at_end)
-        return Outcome(body.messages if kept else (), body.error)
+        return Outcome(body.messages, body.error)
     return Outcome(body.messages + ((AFTER,) if way == BYTES_AFTER else ()))
 
 
@@ -132,7 +132,7 @@ def in_segments(*parts: bytes) -> bytes:
 
 def too_large(length: int) -> Error:
     """Gives the error of a frame that announces too much."""
-    return StatusCode.RESOURCE_EXHAUSTED, f"Received message larger than max ({length} vs. {LIMIT})"
+    return StatusCode.RESOURCE_EXHAUSTED, f"SERVER: Received message larger than max ({length} vs. {LIMIT})"
 
 
 def bad_flags(flags: int) -> Error:
@@ -172,6 +172,10 @@ BINARY_BODIES = (
     Body("compressed trailers", header(0x81, 0), (), bad_flags(0x81)),
     Body("a reserved flag", header(0x02, 0), (), bad_flags(0x02)),
     Body("a reserved flag after a message", frame(A) + header(0x40, 0), (A,), bad_flags(0x40)),
+    Body("a reserved flag after two messages", frame(A) + frame(B) + header(0x40, 0), (A, B), bad_flags(0x40)),
+    Body("trailers after a message", frame(A) + header(0x80, 0), (A,), bad_flags(0x80)),
+    Body("a compressed message after a message", frame(A) + header(0x01, 3) + b"abc", (A,), COMPRESSED),
+    Body("two frames that are no messages", frame(A) + header(0x40, 0) + header(0, 2**31), (A,), bad_flags(0x40)),
     Body("a reserved flag and 2 GiB", header(0x04, 2**31), (), bad_flags(0x04)),
 )  # fmt: skip
 
@@ -201,6 +205,10 @@ TEXT_BODIES = (
     _text("an asterisk", b"AA*A", (), NOT_BASE64),
     _text("an asterisk after a message", b64encode(frame(A)) + b"AAA*", (A,), NOT_BASE64),
     _text("an asterisk after a padded group", b"AA==" + b"*AAA", (), NOT_BASE64),
+    _text("an asterisk after two messages", in_segments(frame(A), frame(B)) + b"****" * 9, (A, B), NOT_BASE64),
+    _text("an asterisk before a message", b"****" + b64encode(frame(A)), (), NOT_BASE64),
+    _text("a frame that is refused before an asterisk", b64encode(header(0x40, 0) + b"!") + b"****", (), bad_flags(64)),
+    _text("an asterisk before a frame that is refused", b"AA*A" + b64encode(header(0x40, 0)), (), NOT_BASE64),
     _text("asterisks before a padded group", b"****AAA=", (), NOT_BASE64),
     _text("the letters for addresses", b"A-_A", (), NOT_BASE64),
     _text("a space", b"AA A" + b"AAAA", (), NOT_BASE64),

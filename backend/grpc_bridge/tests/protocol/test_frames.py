@@ -6,6 +6,7 @@ import tracemalloc
 
 import pytest
 
+from grpc_bridge.protocol.compression import GZIP, Encoding
 from grpc_bridge.protocol.frames import HEADER_BYTES, FrameReader, encode_frame, split_frames
 from grpc_bridge.protocol.status import StatusCode, StatusError
 from grpc_bridge.tests.protocol.bodies import frame, header
@@ -29,10 +30,10 @@ def test_a_frame_is_flags_length_and_payload(payload: bytes, flags: int, data: b
 
 @pytest.mark.parametrize("flags", range(1, 256))
 def test_no_flag_is_taken_on_a_request_message(flags: int) -> None:
-    with pytest.raises(StatusError) as caught:
-        split_frames(header(flags, 0), MEGABYTE)
-    assert caught.value.code is StatusCode.INTERNAL
-    assert ("Compressed" in caught.value.message) == (flags == 0x01)
+    error = split_frames(header(flags, 0), MEGABYTE)[-1]
+    assert error is not None
+    assert error.code is StatusCode.INTERNAL
+    assert ("Compressed" in error.message) == (flags == 0x01)
 
 
 @pytest.mark.parametrize("kind", [bytes, bytearray])
@@ -53,21 +54,22 @@ def test_split_says_what_it_took_and_what_it_needs(
     kind: type[bytes | bytearray], data: bytes, messages: list[bytes], taken: int, needed: int
 ) -> None:
     split = split_frames(kind(data), MEGABYTE)
-    assert split == (messages, taken, needed)
+    assert split == (messages, taken, needed, None)
     assert all(type(message) is bytes for message in split[0])
 
 
 def test_the_limit_itself_is_allowed() -> None:
     assert split_frames(frame(b"abc"), 3)[0] == [b"abc"]
-    with pytest.raises(StatusError, match="RESOURCE_EXHAUSTED") as caught:
-        split_frames(frame(b"abc"), 2)
-    assert caught.value.message == "Received message larger than max (3 vs. 2)"
+    error = split_frames(frame(b"abc"), 2)[-1]
+    assert error is not None
+    assert error.code is StatusCode.RESOURCE_EXHAUSTED
+    assert error.message == "SERVER: Received message larger than max (3 vs. 2)"
 
 
 def test_a_reader_can_go_on_after_a_part() -> None:
     reader = FrameReader(MEGABYTE)
     assert reader.receive_data(frame(b"one") + frame(b"two")[:6]) == [b"one"]
-    assert reader.receive_data(b"") == []
+    assert list(reader.receive_data(b"")) == []
     assert reader.receive_data(frame(b"two")[6:] + frame(b"")) == [b"two", b""]
     reader.end()
 
@@ -94,9 +96,9 @@ def test_a_reader_says_how_much_it_wants(data: bytes, wanted: int) -> None:
 
 def test_2_gib_announced_are_refused_before_anything_is_held() -> None:
     reader = FrameReader(MEGABYTE)
-    assert reader.receive_data(header(0, 2**31)[:4]) == []
+    assert list(reader.receive_data(header(0, 2**31)[:4])) == []
     with pytest.raises(StatusError, match="RESOURCE_EXHAUSTED"):
-        reader.receive_data(header(0, 2**31)[4:])
+        list(reader.receive_data(header(0, 2**31)[4:]))
     assert len(reader._buffer) == HEADER_BYTES
 
 
@@ -104,14 +106,25 @@ def test_2_gib_announced_and_allowed_take_no_memory_before_they_come() -> None:
     reader = FrameReader(2**32 - 1)
     tracemalloc.start()
     try:
-        assert reader.receive_data(header(0, 2**31)) == []
+        assert list(reader.receive_data(header(0, 2**31))) == []
         for _ in range(16):
-            assert reader.receive_data(b"x" * 65536) == []
+            assert list(reader.receive_data(b"x" * 65536)) == []
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
     assert len(reader._buffer) == HEADER_BYTES + MEGABYTE
     assert peak < 4 * MEGABYTE
+
+
+@pytest.mark.parametrize("encoding", [None, GZIP])
+def test_a_reader_that_has_refused_a_frame_gives_nothing_but_the_error_again(encoding: Encoding | None) -> None:
+    reader = FrameReader(MEGABYTE, encoding)
+    messages = iter(reader.receive_data(frame(b"one") + frame(b"two") + header(0x01, 2) + b"xx" + frame(b"three")))
+    assert [next(messages), next(messages)] == [b"one", b"two"]
+    with pytest.raises(StatusError, match="INTERNAL"):
+        next(messages)
+    with pytest.raises(StatusError, match="INTERNAL"):
+        list(reader.receive_data(frame(b"four")))
 
 
 def test_a_reader_lets_go_of_what_it_has_given() -> None:

@@ -36,8 +36,10 @@ def test_every_byte_in_a_body_is_base64_or_refused(byte: int) -> None:
     elif byte in b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/":
         assert len(decoder.receive_data(data + b"A")) == 3
     else:
+        assert decoder.receive_data(b"Zm9v" + data + b"A" + b"Zm9v") == b"foo"
+        assert decoder.receive_data(b"Zm9v") == b""
         with pytest.raises(StatusError, match="INTERNAL: Request body is not base64"):
-            decoder.receive_data(data + b"A")
+            decoder.end()
 
 
 def test_only_whole_groups_are_given_and_at_most_three_characters_kept() -> None:

@@ -22,6 +22,7 @@ from typing import Any
 
 import django
 
+from services.orders.tests.other_process import cookie_of
 from tests.servers import ASGI, Server, running_server
 
 PATH = "/orders.v1.OrderService/StreamOrderUpdates"
@@ -52,7 +53,7 @@ def measure(server: Server, count: int, is_text: bool) -> None:
     from services.orders.models import OrderStatus  # noqa: PLC0415
     from services.orders.tests.shop import make_customer, make_staff, place  # noqa: PLC0415
 
-    cookie, customer = session_of(make_staff()), make_customer()
+    cookie, customer = cookie_of(make_staff()), make_customer()
     orders = [place(customer) for _ in range(UPDATES)]
     streams = Streams(server, cookie, is_text)
     streams.open(WARM_UP)
@@ -78,16 +79,6 @@ def measure(server: Server, count: int, is_text: bool) -> None:
     print(f"last of all streams: median {statistics.median(delays) * 1000:.0f} ms, most {max(delays) * 1000:.0f} ms")
     print(f"after the updates: {(memory_of(server.worker_pid) - before) / count / 1024:.1f} KiB each")
     streams.close()
-
-
-def session_of(user: Any) -> str:
-    """Signs a user in. Gives the cookie."""
-    from django.conf import settings  # noqa: PLC0415
-    from django.test import Client  # noqa: PLC0415
-
-    client = Client()
-    client.force_login(user)
-    return f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"
 
 
 class Streams:

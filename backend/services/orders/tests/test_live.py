@@ -6,7 +6,7 @@ Changes are made in threads that let their database connections go, as another p
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -147,16 +147,29 @@ async def test_a_reader_that_is_slow_misses_nothing(monkeypatch, recent: int):
 
 async def test_a_token_from_after_the_feeds_last_look(monkeypatch):
     """A list may have been read a moment before: nothing of it comes again."""
-    monkeypatch.setattr(live, "POLL_SECONDS", 1.0)
+    look = asyncio.Event()
+
+    @asynccontextmanager
+    async def when_told(_: live.DatabaseThread) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+        async def wait() -> None:
+            await look.wait()
+            look.clear()
+
+        yield wait
+
+    monkeypatch.setattr(live, "_wake_ups", when_told)
     customer = await elsewhere(make_customer)
     async with opened(customer) as early:
-        await elsewhere(place, customer)
+        seen = await elsewhere(place, customer)
         token = (await elsewhere(logic.list_orders, customer)).resume_token
         async with opened(customer, token) as late:
-            assert late.token == token
-            await early.take(1)
+            assert late.position > early.position
+            waiting = asyncio.ensure_future(late.take(1))
+            look.set()
+            assert await early.take(1) == [(seen.pk, "placed")]
             order = await elsewhere(place, customer)
-            assert await late.take(1) == await early.take(1) == [(order.pk, "placed")]
+            look.set()
+            assert await waiting == await early.take(1) == [(order.pk, "placed")]
 
 
 async def test_many_changes_at_once_come_in_order():

@@ -152,6 +152,11 @@ def test_the_steps_know_every_status():
     assert set(logic.STEPS) == set(OrderStatus)
 
 
+def test_the_next_status():
+    ways = [logic.next_status(status) for status in OrderStatus]
+    assert ways == ["paid", "packed", "shipped", "delivered", None, None]
+
+
 def test_cancelling_returns_the_items():
     customer, tea, cup = make_customer(), make_product(3), make_product(9)
     order = place(customer, tea, cup, quantity=3)

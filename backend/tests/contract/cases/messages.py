@@ -56,7 +56,7 @@ CASES = (
         Answer(
             (),
             grpc.StatusCode.RESOURCE_EXHAUSTED,
-            f"Received message larger than max ({5 * MEBIBYTE + PREFIX_BYTES} vs. {LIMIT})",
+            f"SERVER: Received message larger than max ({5 * MEBIBYTE + PREFIX_BYTES} vs. {LIMIT})",
         ),
     ),
     Case(
@@ -65,7 +65,7 @@ CASES = (
         Answer(
             (),
             grpc.StatusCode.RESOURCE_EXHAUSTED,
-            f"Sent message larger than max ({5 * MEBIBYTE + PREFIX_BYTES} vs. {LIMIT})",
+            f"SERVER: Sent message larger than max ({5 * MEBIBYTE + PREFIX_BYTES} vs. {LIMIT})",
         ),
     ),
     Case(
@@ -74,7 +74,7 @@ CASES = (
         Answer(
             texts("small"),
             grpc.StatusCode.RESOURCE_EXHAUSTED,
-            f"Sent message larger than max ({5 * MEBIBYTE + PREFIX_BYTES} vs. {LIMIT})",
+            f"SERVER: Sent message larger than max ({5 * MEBIBYTE + PREFIX_BYTES} vs. {LIMIT})",
         ),
     ),
     Case(
@@ -83,7 +83,7 @@ CASES = (
         Answer(
             (),
             grpc.StatusCode.RESOURCE_EXHAUSTED,
-            f"Received message larger than max ({5 * MEBIBYTE + PREFIX_BYTES} vs. {LIMIT})",
+            f"SERVER: Received message larger than max ({5 * MEBIBYTE + PREFIX_BYTES} vs. {LIMIT})",
         ),
     ),
     Case("unary, response that is false in Python", Call("EmptyStruct", [Empty()]), Answer([Struct()])),

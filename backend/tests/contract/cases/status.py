@@ -1,4 +1,4 @@
-"""Statuses: every way in which a call can end."""
+"""Statuses that a handler sets, and what its exceptions become."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ import re
 
 import grpc
 from google.protobuf.empty_pb2 import Empty
-from google.protobuf.wrappers_pb2 import Int32Value
 
 from tests.contract.case import Answer, Call, Case
 from tests.contract.cases.messages import texts
 from tests.contract.cases.metadata import values
 from tests.contract.methods import ASYNC, SYNC
-from tests.contract.servicers.status import STATUS
+from tests.contract.servicers.metadata import INITIAL, TRAILING
 
 Code = grpc.StatusCode
 
@@ -31,67 +30,46 @@ _EXCEPTIONS = {
     "NotImplementedError": (Code.UNIMPLEMENTED, "Method not implemented!"),
 }
 
-_MESSAGES = {
-    "empty": "",
-    "plain": "no such thing",
-    "unicode": "größer als 100 % - 日本 😀",
-    "percent": "%41 % %% %zz",
-    "line breaks": "one\r\ngrpc-status: 0\r\ntwo",
-    "control characters": "tab\tnul\0del\x7f",
-    "spaces around": " spaced ",
-    "long": "long " * 1000 + "!",
-}
-
-
-def _abort(name: str, code: grpc.StatusCode, details: str) -> Case:
-    return Case(name, Call("Abort", [values(code.name, details)]), Answer((), code, details))
-
-
 CASES = (
-    *(_abort(f"abort, {code.name}", code, "told") for code in grpc.StatusCode if code is not Code.OK),
-    *(_abort(f"abort, message: {name}", Code.NOT_FOUND, details) for name, details in _MESSAGES.items()),
-    Case("abort with OK is no success", Call("Abort", [values("OK", "told")]), Answer((), Code.UNKNOWN, "")),
+    # grpcio's two servers differ: only the first sends the message beside the status.
     *(
-        Case(
-            f"abort of a stream after {count} messages",
-            Call("AbortAfter", [Int32Value(value=count)]),
-            Answer(texts(*map(str, range(count))), Code.ABORTED, f"after {count}"),
-        )
-        for count in (0, 1, 3)
+        Case("set_code with a message", Call("SetCode", [Empty()]), Answer(messages, Code.NOT_FOUND, "set"), [flavour])
+        for flavour, messages in ((SYNC, _DONE), (ASYNC, ()))
     ),
     *(
         Case(
-            f"{method}, error details",
-            Call(method, [Empty()]),
-            Answer((), STATUS.code, STATUS.details, trailing_metadata=STATUS.trailing_metadata),
+            "set_code with a message, requests stream",
+            Call("SetCodeForRequests", texts("one", "two")),
+            Answer(messages, Code.NOT_FOUND),
+            [flavour],
         )
-        for method in ("AbortWithStatus", "AbortWithDetails")
+        for flavour, messages in ((SYNC, texts("2")), (ASYNC, ()))
     ),
-    Case(
-        "abort overrules set_code and keeps trailing metadata",
-        Call("AbortAfterTrailing", [Empty()]),
-        Answer((), Code.ABORTED, "told", trailing_metadata=(("contract-trailing", "kept"),)),
+    *(
+        Case(
+            "set_code with a number",
+            Call("SetCodeNumber", [Empty()]),
+            Answer(messages, code),
+            [flavour],
+        )
+        for flavour, messages, code in ((SYNC, _DONE, Code.UNKNOWN), (ASYNC, (), Code.FAILED_PRECONDITION))
     ),
-    Case(
-        "abort with requests left",
-        Call("AbortRequests", texts("first", "second", "third")),
-        Answer((), Code.ABORTED, "after first"),
-    ),
-    # grpcio's two servers differ: the first sends the message as well, for the second an abort is the end.
-    Case("abort swallowed", Call("SwallowAbort", [Empty()]), Answer(_DONE, Code.ABORTED, "swallowed"), [SYNC]),
-    Case("abort swallowed", Call("SwallowAbort", [Empty()]), Answer((), Code.ABORTED, "swallowed"), [ASYNC]),
-    Case("set_code with a message", Call("SetCode", [Empty()]), Answer(_DONE, Code.NOT_FOUND, "set")),
+    Case("set_code taken back", Call("TakeCodeBack", [Empty()]), Answer(_DONE)),
+    Case("set_code without a message", Call("SetCodeAndReturnNone", [Empty()]), Answer((), Code.NOT_FOUND, "set")),
     Case("set_code in a stream", Call("SetCodeInStream", [Empty()]), Answer(_DONE * 2, Code.DATA_LOSS, "set")),
     Case("set_details without a code", Call("SetDetailsOnly", [Empty()]), Answer(_DONE)),
     Case("set_code, then an exception", Call("SetCodeAndRaise", [Empty()]), Answer((), Code.ALREADY_EXISTS, "set")),
-    Case("set_code with a number", Call("SetCodeNumber", [Empty()]), Answer(_DONE, Code.FAILED_PRECONDITION), [ASYNC]),
+    Case("set_details, then an exception", Call("SetDetailsAndRaise", [Empty()]), Answer((), Code.UNKNOWN, "set")),
+    Case(
+        "all metadata, then an exception",
+        Call("SetMetadataAndRaise", [Empty()]),
+        Answer((), Code.UNKNOWN, GENERIC, INITIAL, TRAILING),
+    ),
     Case(
         "getters",
         Call("Getters", [Empty()]),
         Answer(
             [values("None", "", "()", str(Code.OUT_OF_RANGE), "dé", "(('contract-trailing', 'one'),)")],
-            Code.OUT_OF_RANGE,
-            "dé",
             trailing_metadata=(("contract-trailing", "one"),),
         ),
     ),
@@ -125,5 +103,4 @@ CASES = (
         )
         for method in ("Unimplemented", "UnimplementedStream")
     ),
-    Case("compression that nobody asked for", Call("Compress", [Empty()]), Answer(_DONE)),
 )

@@ -10,12 +10,16 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from asgiref.sync import sync_to_async
-from django.contrib.auth import get_user_model
+from django.contrib.auth import get_user_model, login
+from django.contrib.sessions.backends.db import SessionStore
 from django.core.signals import request_finished, request_started
 from django.db import connection
+from django.http import HttpRequest
 from google.protobuf.empty_pb2 import Empty
+from google.protobuf.struct_pb2 import ListValue
 from google.protobuf.wrappers_pb2 import BoolValue, Int32Value, StringValue
 
+from grpc_bridge import aget_user, get_session, get_user
 from tests.contract.servicers.bookkeeping import events
 from tests.contract.servicers.lifetime import MAX_TICKS, TICK_SECONDS
 
@@ -52,10 +56,30 @@ def _connection_is_open() -> BoolValue:
     return BoolValue(value=is_open)
 
 
+def _thread_connection(expires: bool) -> ListValue:
+    """Gives the thread's name, and whether it had a connection. Has one then, which is too old if it `expires`."""
+    answer = ListValue()
+    answer.extend([threading.current_thread().name, connection.connection is not None])
+    _count_users()
+    if expires:
+        connection.close_at = 0
+    return answer
+
+
 def _swap_variable(value: str) -> StringValue:
     before = variable.get()
     variable.set(value)
     return StringValue(value=before)
+
+
+def _log_in(email: str) -> StringValue:
+    """Makes a user who may see the admin and logs in. Gives what a browser would send as its cookie."""
+    request = HttpRequest()
+    request.session = SessionStore()
+    request.session["colour"] = "green"
+    login(request, get_user_model().objects.create_superuser(email=email, password=None))
+    request.session.save()
+    return StringValue(value=f"theme=dark; sessionid={request.session.session_key}")
 
 
 class Sync:
@@ -83,6 +107,9 @@ class Sync:
     def ConnectionIsOpen(self, request: Empty, context: Any) -> BoolValue:
         return _connection_is_open()
 
+    def ThreadConnection(self, request: BoolValue, context: Any) -> ListValue:
+        return _thread_connection(request.value)
+
     def ListenToSignals(self, request: BoolValue, context: Any) -> Empty:
         return _listen(request.value)
 
@@ -95,6 +122,19 @@ class Sync:
 
     def ThreadName(self, request: Empty, context: Any) -> StringValue:
         return StringValue(value=threading.current_thread().name)
+
+    def LogIn(self, request: StringValue, context: Any) -> StringValue:
+        return _log_in(request.value)
+
+    def WhoCalls(self, request: Empty, context: Any) -> StringValue:
+        return StringValue(value=get_user(context).get_username())
+
+    def WhoCallsInStream(self, request: Empty, context: Any) -> Iterator[StringValue]:
+        yield StringValue(value=get_user(context).get_username())
+        yield StringValue(value=get_user(context).get_username())
+
+    def SessionValue(self, request: StringValue, context: Any) -> StringValue:
+        return StringValue(value=get_session(context).get(request.value, ""))
 
 
 class Async:
@@ -122,6 +162,9 @@ class Async:
     async def ConnectionIsOpen(self, request: Empty, context: Any) -> BoolValue:
         return await sync_to_async(_connection_is_open)()
 
+    async def ThreadConnection(self, request: BoolValue, context: Any) -> ListValue:
+        return await sync_to_async(_thread_connection)(request.value)
+
     async def ListenToSignals(self, request: BoolValue, context: Any) -> Empty:
         return _listen(request.value)
 
@@ -134,3 +177,16 @@ class Async:
 
     async def ThreadName(self, request: Empty, context: Any) -> StringValue:
         return StringValue(value=threading.current_thread().name)
+
+    async def LogIn(self, request: StringValue, context: Any) -> StringValue:
+        return await sync_to_async(_log_in)(request.value)
+
+    async def WhoCalls(self, request: Empty, context: Any) -> StringValue:
+        return StringValue(value=(await aget_user(context)).get_username())
+
+    async def WhoCallsInStream(self, request: Empty, context: Any) -> AsyncIterator[StringValue]:
+        yield StringValue(value=(await aget_user(context)).get_username())
+        yield StringValue(value=(await aget_user(context)).get_username())
+
+    async def SessionValue(self, request: StringValue, context: Any) -> StringValue:
+        return StringValue(value=await get_session(context).aget(request.value, ""))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import grpc
 from django.core.exceptions import (
@@ -15,7 +15,9 @@ from django.core.exceptions import (
 from django.http import Http404
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.struct_pb2 import ListValue
-from google.protobuf.wrappers_pb2 import Int32Value, StringValue
+from google.protobuf.wrappers_pb2 import StringValue
+
+from tests.contract.servicers.metadata import INITIAL, TRAILING
 
 SECRET = "the password is swordfish"
 
@@ -32,38 +34,11 @@ EXCEPTIONS: dict[str, Exception] = {
     )
 }
 
-STATUS_DETAILS = b"\x08\x05\x12\x07details\xff"
-"""Stands for a serialized google.rpc.Status; the last byte is no UTF-8."""
-
 _DONE = StringValue(value="done")
 
 
-class Status(NamedTuple):
-    """A `grpc.Status`, as `grpc_status.rpc_status.to_status` gives it."""
-
-    code: grpc.StatusCode
-    details: str
-    trailing_metadata: tuple[tuple[str, str | bytes], ...]
-
-
-class _Status(Status, grpc.Status):
-    """grpcio looks for the three fields, not for the type; this has both."""
-
-
-STATUS = _Status(
-    grpc.StatusCode.FAILED_PRECONDITION,
-    "not yet",
-    (("grpc-status-details-bin", STATUS_DETAILS), ("contract-trailing", "one")),
-)
-
-
-def _code(request: ListValue) -> tuple[grpc.StatusCode, str]:
-    name, details = request
-    return grpc.StatusCode[name], details
-
-
 class DownstreamError(grpc.RpcError):
-    """What a stub raises inside a handler when the call that it makes itself fails."""
+    """What a stub raises inside a `def` handler when the call that it makes itself fails."""
 
     def code(self) -> grpc.StatusCode:
         return grpc.StatusCode.NOT_FOUND
@@ -72,39 +47,14 @@ class DownstreamError(grpc.RpcError):
         return SECRET
 
 
+ASYNC_DOWNSTREAM_ERROR = grpc.aio.AioRpcError(
+    grpc.StatusCode.NOT_FOUND, grpc.aio.Metadata(), grpc.aio.Metadata(), details=SECRET
+)
+"""The same in an `async def` handler."""
+
+
 class Sync:
     """As `def` handlers."""
-
-    def Abort(self, request: ListValue, context: Any) -> StringValue:
-        context.abort(*_code(request))
-
-    def AbortAfter(self, request: Int32Value, context: Any) -> Iterator[StringValue]:
-        for number in range(request.value):
-            yield StringValue(value=str(number))
-        context.abort(grpc.StatusCode.ABORTED, f"after {request.value}")
-        yield _DONE
-
-    def AbortWithStatus(self, request: Empty, context: Any) -> StringValue:
-        context.abort_with_status(STATUS)
-
-    def AbortWithDetails(self, request: Empty, context: Any) -> StringValue:
-        context.set_trailing_metadata(STATUS.trailing_metadata)
-        context.abort(STATUS.code, STATUS.details)
-
-    def AbortAfterTrailing(self, request: Empty, context: Any) -> StringValue:
-        context.set_code(grpc.StatusCode.NOT_FOUND)
-        context.set_details("overruled")
-        context.set_trailing_metadata((("contract-trailing", "kept"),))
-        context.abort(grpc.StatusCode.ABORTED, "told")
-
-    def AbortRequests(self, requests: Iterator[StringValue], context: Any) -> StringValue:
-        context.abort(grpc.StatusCode.ABORTED, f"after {next(requests).value}")
-
-    def SwallowAbort(self, request: Empty, context: Any) -> StringValue:
-        try:
-            context.abort(grpc.StatusCode.ABORTED, "swallowed")
-        except Exception:
-            return _DONE
 
     def SetCode(self, request: Empty, context: Any) -> StringValue:
         context.set_code(grpc.StatusCode.NOT_FOUND)
@@ -126,8 +76,31 @@ class Sync:
         context.set_details("set")
         raise ValueError(SECRET)
 
+    def SetDetailsAndRaise(self, request: Empty, context: Any) -> StringValue:
+        context.set_details("set")
+        raise ValueError(SECRET)
+
+    def SetMetadataAndRaise(self, request: Empty, context: Any) -> StringValue:
+        context.send_initial_metadata(INITIAL)
+        context.set_trailing_metadata(TRAILING)
+        raise ValueError(SECRET)
+
+    def SetCodeAndReturnNone(self, request: Empty, context: Any) -> StringValue:
+        context.set_code(grpc.StatusCode.NOT_FOUND)
+        context.set_details("set")
+        return None  # type: ignore[return-value]
+
+    def SetCodeForRequests(self, requests: Iterator[StringValue], context: Any) -> StringValue:
+        context.set_code(grpc.StatusCode.NOT_FOUND)
+        return StringValue(value=str(sum(1 for _ in requests)))
+
     def SetCodeNumber(self, request: Empty, context: Any) -> StringValue:
         context.set_code(9)
+        return _DONE
+
+    def TakeCodeBack(self, request: Empty, context: Any) -> StringValue:
+        context.set_code(grpc.StatusCode.NOT_FOUND)
+        context.set_code(grpc.StatusCode.OK)
         return _DONE
 
     def Getters(self, request: Empty, context: Any) -> ListValue:
@@ -137,6 +110,7 @@ class Sync:
         context.set_details("dé")
         context.set_trailing_metadata((("contract-trailing", "one"),))
         seen.extend((str(context.code()), _as_text(context.details()), str(tuple(context.trailing_metadata() or ()))))
+        context.set_code(grpc.StatusCode.OK)
         return seen
 
     def ReturnNone(self, request: Empty, context: Any) -> StringValue:
@@ -166,45 +140,9 @@ class Sync:
     def UnimplementedStream(self, request: Empty, context: Any) -> Iterator[StringValue]:
         _generated_unimplemented(context)
 
-    def Compress(self, request: Empty, context: Any) -> StringValue:
-        context.set_compression(grpc.Compression.Gzip)
-        context.disable_next_message_compression()
-        return _DONE
-
 
 class Async:
     """As `async def` handlers."""
-
-    async def Abort(self, request: ListValue, context: Any) -> StringValue:
-        await context.abort(*_code(request))
-
-    async def AbortAfter(self, request: Int32Value, context: Any) -> AsyncIterator[StringValue]:
-        for number in range(request.value):
-            yield StringValue(value=str(number))
-        await context.abort(grpc.StatusCode.ABORTED, f"after {request.value}")
-        yield _DONE
-
-    async def AbortWithStatus(self, request: Empty, context: Any) -> StringValue:
-        await context.abort_with_status(STATUS)
-
-    async def AbortWithDetails(self, request: Empty, context: Any) -> StringValue:
-        await context.abort(STATUS.code, STATUS.details, STATUS.trailing_metadata)
-
-    async def AbortAfterTrailing(self, request: Empty, context: Any) -> StringValue:
-        context.set_code(grpc.StatusCode.NOT_FOUND)
-        context.set_details("overruled")
-        context.set_trailing_metadata((("contract-trailing", "kept"),))
-        await context.abort(grpc.StatusCode.ABORTED, "told")
-
-    async def AbortRequests(self, requests: AsyncIterator[StringValue], context: Any) -> StringValue:
-        first = await anext(aiter(requests))
-        await context.abort(grpc.StatusCode.ABORTED, f"after {first.value}")
-
-    async def SwallowAbort(self, request: Empty, context: Any) -> StringValue:
-        try:
-            await context.abort(grpc.StatusCode.ABORTED, "swallowed")
-        except Exception:
-            return _DONE
 
     async def SetCode(self, request: Empty, context: Any) -> StringValue:
         context.set_code(grpc.StatusCode.NOT_FOUND)
@@ -226,8 +164,31 @@ class Async:
         context.set_details("set")
         raise ValueError(SECRET)
 
+    async def SetDetailsAndRaise(self, request: Empty, context: Any) -> StringValue:
+        context.set_details("set")
+        raise ValueError(SECRET)
+
+    async def SetMetadataAndRaise(self, request: Empty, context: Any) -> StringValue:
+        await context.send_initial_metadata(INITIAL)
+        context.set_trailing_metadata(TRAILING)
+        raise ValueError(SECRET)
+
+    async def SetCodeAndReturnNone(self, request: Empty, context: Any) -> StringValue:
+        context.set_code(grpc.StatusCode.NOT_FOUND)
+        context.set_details("set")
+        return None  # type: ignore[return-value]
+
+    async def SetCodeForRequests(self, requests: AsyncIterator[StringValue], context: Any) -> StringValue:
+        context.set_code(grpc.StatusCode.NOT_FOUND)
+        return StringValue(value=str(len([request async for request in requests])))
+
     async def SetCodeNumber(self, request: Empty, context: Any) -> StringValue:
         context.set_code(9)
+        return _DONE
+
+    async def TakeCodeBack(self, request: Empty, context: Any) -> StringValue:
+        context.set_code(grpc.StatusCode.NOT_FOUND)
+        context.set_code(grpc.StatusCode.OK)
         return _DONE
 
     async def Getters(self, request: Empty, context: Any) -> ListValue:
@@ -252,7 +213,7 @@ class Async:
         raise EXCEPTIONS[request.value]
 
     async def CallDownstream(self, request: Empty, context: Any) -> StringValue:
-        raise DownstreamError
+        raise ASYNC_DOWNSTREAM_ERROR
 
     # Generated base servicers are `def` also where the servicer's own methods are `async def`.
 
@@ -261,11 +222,6 @@ class Async:
 
     def UnimplementedStream(self, request: Empty, context: Any) -> Iterator[StringValue]:
         _generated_unimplemented(context)
-
-    async def Compress(self, request: Empty, context: Any) -> StringValue:
-        context.set_compression(grpc.Compression.Gzip)
-        context.disable_next_message_compression()
-        return _DONE
 
 
 def _as_text(details: str | bytes | None) -> str:

@@ -1,0 +1,197 @@
+"""Fetches the suite, runs it against every kind of server and prints what it says: `make conformance`.
+
+What belongs here: where the suite comes from, which runs there are, and what makes one fail. Needs Go, and the Go
+module proxy for the first time; later Go's caches serve.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.servers import BACKEND_DIR, KINDS, SIGNS_OF_FAULTS
+
+MODULE = "connectrpc.com/conformance"
+VERSION = "v1.0.5"
+
+HERE = Path(__file__).resolve().parent
+LOGS = BACKEND_DIR / "test-results" / "conformance"
+
+HANDLERS = ("def", "async-def")
+
+RUNS_AT_A_TIME = 2
+SERVERS_AT_A_TIME = 2
+"""Of each run. More start no faster on a machine of two cores, and the suite waits ten seconds for one to start."""
+
+SUITE_SECONDS = 600.0
+"""How long one pass may take. It takes half a minute, and several on a machine that has other things to do."""
+
+FAULTS = (*SIGNS_OF_FAULTS, "/grpc_bridge/")
+"""What no log may hold. The last stands for a traceback through the bridge; gunicorn writes some of its own for clients
+that go at an awkward time."""
+
+OUTPUT_CHARACTERS = 8000
+"""How much is printed of a run that failed, and of a server's log. A server that does not start fails every case."""
+
+CLOSING_LINES = "Total cases:"
+"""How the last lines of the suite begin."""
+
+REFUSED_EARLY = "Server Message Size/HTTPVersion:2/**/request-exceeds-server-limit"
+"""Cases that run one after the other, when all others are through. The suite's client has announced the length of the
+request, and ends it short of that when the answer comes first. RFC 9113, 8.1.1, calls that an error of the stream; h2,
+with which gunicorn speaks HTTP/2, makes it one of the connection, and the calls beside it fail."""
+
+PASSES = (("--skip", REFUSED_EARLY), ("--run", REFUSED_EARLY, "--parallel", "1"))
+
+
+class Run(NamedTuple):
+    """The suite against one kind of server. `features` is the file that tells the suite what the server can."""
+
+    features: Path
+    worker: str
+    handlers: str
+
+    def __str__(self) -> str:
+        return f"{self.features.stem} on {self.worker}, handlers {self.handlers}"
+
+    @property
+    def logs(self) -> Path:
+        """The folder of the logs of its servers."""
+        return LOGS / f"{self.features.stem}-{self.worker}-{self.handlers}"
+
+
+class Outcome(NamedTuple):
+    """How a run ended: its closing lines, and all there is to say where it failed."""
+
+    run: Run
+    seconds: float
+    summary: str
+    faults: str
+
+
+RUNS = [
+    Run(features, worker, handlers)
+    for features in sorted(HERE.glob("*.yaml"))
+    for worker in KINDS
+    for handlers in HANDLERS
+]
+
+
+def main() -> None:
+    """Runs all cases, or, in one pass, what options of the suite on the command line pick.
+
+    Raises `SystemExit` where something failed or is missing.
+    """
+    passes = (tuple(sys.argv[1:]),) if sys.argv[1:] else PASSES
+    if shutil.which("go") is None:
+        raise SystemExit("The conformance suite is written in Go, and there is no `go` here: see https://go.dev/dl/")
+    shutil.rmtree(LOGS, ignore_errors=True)
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory() as directory, ThreadPoolExecutor(RUNS_AT_A_TIME) as pool:
+        suite, generated = Path(directory, "connectconformance"), Path(directory, "generated")
+        module = _download()
+        _go("build", "-C", str(module), "-o", str(suite), "./cmd/connectconformance")
+        _generate(module / "proto", generated)
+        outcomes = list(pool.map(lambda run: _report(_execute(run, passes, suite, generated)), RUNS))
+    failed = [str(outcome.run) for outcome in outcomes if outcome.faults]
+    _print(f"conformance: {len(RUNS)} runs, {len(failed)} failed, {time.monotonic() - started:.0f} s")
+    if failed:
+        raise SystemExit("failed: " + "; ".join(failed) + f". The servers' logs are in {LOGS}.")
+
+
+def _download() -> Path:
+    """Gives the folder of the suite's module in Go's cache."""
+    described = _go("mod", "download", "-json", f"{MODULE}@{VERSION}")
+    return Path(json.loads(described)["Dir"])
+
+
+def _go(*arguments: str) -> str:
+    environment = os.environ | {"GOWORK": "off"}
+    ran = subprocess.run(["go", *arguments], check=False, stdout=subprocess.PIPE, text=True, env=environment)
+    if ran.returncode:
+        raise SystemExit(f"Go could not download or build {MODULE}@{VERSION}.\n{ran.stdout}")
+    return ran.stdout
+
+
+def _generate(protos: Path, out: Path) -> None:
+    """Makes Python code of the suite's own protos, in a process of its own: protoc can run in one only once."""
+    out.mkdir()
+    files = [str(path.relative_to(protos)) for path in protos.rglob("*.proto")]
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "grpc_tools.protoc", f"-I{protos}"),
+            *(f"--python_out={out}", f"--grpc_python_out={out}", *files),
+        ],
+        check=True,
+    )
+
+
+def _execute(run: Run, passes: Sequence[tuple[str, ...]], suite: Path, generated: Path) -> Outcome:
+    run.logs.mkdir(parents=True)
+    started = time.monotonic()
+    summaries, failures = zip(*(_pass(run, suite, generated, selection) for selection in passes), strict=True)
+    faults = [failure for failure in failures if failure] + _logged_faults(run, any(failures))
+    return Outcome(run, time.monotonic() - started, "\n".join(summaries), "\n".join(faults))
+
+
+def _pass(run: Run, suite: Path, generated: Path, selection: tuple[str, ...]) -> tuple[str, str]:
+    """Gives the closing lines of the suite, and what it says before them if a case has failed."""
+    command = [
+        *(str(suite), "--mode", "server", "--conf", str(run.features), "--max-servers", str(SERVERS_AT_A_TIME)),
+        *("--known-failing", f"@{HERE / 'known_failing.txt'}", "--known-flaky", f"@{HERE / 'known_flaky.txt'}"),
+        *selection,
+        *("--", sys.executable, "-m", "tests.conformance.server", run.worker, run.handlers, str(run.logs)),
+    ]
+    try:
+        ran = subprocess.run(
+            command,
+            check=False,
+            cwd=BACKEND_DIR,
+            env=os.environ | {"PYTHONPATH": str(generated)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=SUITE_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        return "", f"The suite took longer than {SUITE_SECONDS:.0f} s."
+    before, opening, closing = ran.stdout.rpartition(CLOSING_LINES)
+    failure = f"The suite ended with {ran.returncode}.\n{before[:OUTPUT_CHARACTERS]}" if ran.returncode else ""
+    return (opening + closing).strip(), failure
+
+
+def _logged_faults(run: Run, failed: bool) -> list[str]:
+    """Gives the ends of the logs in which stands what may not, of all of them if the run has failed."""
+    faults = []
+    for path in sorted(run.logs.iterdir()):
+        log = path.read_text(errors="replace")
+        signs = [sign for sign in FAULTS if sign in log]
+        if signs or failed:
+            faults.append(f"{path.name}, with {signs or 'no sign of a fault'}:\n{log[-OUTPUT_CHARACTERS:]}")
+    return faults
+
+
+def _report(outcome: Outcome) -> Outcome:
+    title = f"{outcome.run} ({outcome.seconds:.0f} s)"
+    _print("\n".join(filter(None, (title, outcome.faults, outcome.summary))) + "\n")
+    return outcome
+
+
+def _print(text: str) -> None:
+    """In one piece: runs end beside each other."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
