@@ -103,9 +103,13 @@ function cardActions(calls, take, confirm, isStaff) {
  */
 function connectBoard(root, calls, confirm, { announce, onStockMoved }) {
   const board = new Board();
-  /** @param {Order} order */
+  /** @param {Order} order From an answer or from the stream, whichever is faster. */
   const take = (order) => {
-    if (board.put(order)) view.schedule();
+    if (!board.put(order)) return;
+    const status = statusOf(order.status);
+    announce(`Order ${order.id} is ${status?.name.toLowerCase()}`);
+    if (status?.id === "placed" || status?.id === "cancelled") onStockMoved();
+    view.schedule();
   };
   const actions = cardActions(calls, take, confirm, "staff" in root.dataset);
   const view = new BoardView(byTestId(root, "board", HTMLElement), board, actions);
@@ -119,13 +123,7 @@ function connectBoard(root, calls, confirm, { announce, onStockMoved }) {
       }),
     open: (resumeToken, observer) => calls.streamOrderUpdates(resumeToken, observer),
     tokenOf: ({ resumeToken }) => resumeToken,
-    onMessage: ({ order }) => {
-      if (!order || !board.put(order)) return;
-      const status = statusOf(order.status);
-      announce(`Order ${order.id} is ${status?.name.toLowerCase()}`);
-      if (status?.id === "placed" || status?.id === "cancelled") onStockMoved();
-      view.schedule();
-    },
+    onMessage: ({ order }) => order && take(order),
     onChange: () => connection.render(follower),
   });
   return { take, life: connectFollower(follower, connection.retry) };
