@@ -115,9 +115,9 @@ def running_server(
 ) -> Iterator[Server]:
     """Starts a server and ends it. `directory` gets its log, and its database if that is a file.
 
-    `database` is copied, so that servers may start from the same one, or used itself where `copy` is false. `port` is that of a server which has ended and is
-    to come back; 0 takes a free one. Raises `ServerError` if the server does not start, does not end by itself when
-    told to, ends with a failure, or has logged one of `SIGNS_OF_FAULTS`.
+    `database` is copied, so that servers may start from the same one, or used itself where `copy` is false. `port` is
+    that of a server which has ended and is to come back; 0 takes a free one. Raises `ServerError` if the server does
+    not start, does not end by itself when told to, ends with a failure, or has logged one of `SIGNS_OF_FAULTS`.
     """
     directory.mkdir(parents=True, exist_ok=True)
     log_path = directory / "server.log"
