@@ -28,7 +28,7 @@ from grpc_bridge.protocol.metadata import InvalidMetadataError
 from grpc_bridge.protocol.status import StatusCode, StatusError
 
 if TYPE_CHECKING:
-    from grpc_bridge.context import CallContext
+    from grpc_bridge.call_state import CallContext
 
 logger = logging.getLogger("grpc_bridge")
 

@@ -131,11 +131,6 @@ class AsyncCallThread:
         elif executor is not None:
             _end_thread(executor)
 
-    @staticmethod
-    def is_entered() -> bool:
-        """Whether the current task is inside such a block."""
-        return SyncToAsync.thread_sensitive_context.get(None) is not None
-
     async def started(self) -> None:
         """Sends `request_started` if somebody besides Django listens; `request_finished` then follows at the end."""
         if _heard_beyond_django(request_started) or _heard_beyond_django(request_finished):
@@ -166,3 +161,16 @@ def leave_thread() -> None:
     """Sends `request_finished` and closes the connections of a thread that ends."""
     request_finished.send(sender=Call)
     connections.close_all()  # of no use to another thread
+
+
+@contextmanager
+def sync_code_in(executor: Executor) -> Iterator[None]:
+    """Has `executor` run what the current task hands to `sync_to_async`, as every async ORM call does."""
+    context = ThreadSensitiveContext()
+    SyncToAsync.context_to_thread_executor[context] = executor
+    token = SyncToAsync.thread_sensitive_context.set(context)
+    try:
+        yield
+    finally:
+        SyncToAsync.thread_sensitive_context.reset(token)
+        del SyncToAsync.context_to_thread_executor[context]

@@ -25,6 +25,7 @@ from grpc_bridge.protocol.negotiation import HttpAnswer
 from grpc_bridge.protocol.status import StatusError
 from grpc_bridge.registry import Registry
 from grpc_bridge.transports.wsgi_body import WsgiBody
+from grpc_bridge.transports.wsgi_hangup import watched
 from grpc_bridge.transports.wsgi_on_loop import serve_on_loop
 from grpc_bridge.transports.wsgi_reply import Environ, Reply, StartResponse, trailers_sender
 
@@ -44,8 +45,13 @@ class WsgiRequest:
 
     def metadata(self) -> tuple[Metadatum, ...]:
         """Gives the invocation metadata. Duplicates arrive joined by commas: WSGI has no other way."""
+        environ = self._environ
+        # Over HTTP/2 gunicorn says by it that it is HTTP/2.
+        no_header = "HTTP_VERSION" if environ.get("SERVER_PROTOCOL") == "HTTP/2.0" else None
         return decode_metadata(
-            (name[5:].replace("_", "-"), value) for name, value in self._environ.items() if name.startswith("HTTP_")
+            (name[5:].replace("_", "-"), value)
+            for name, value in environ.items()
+            if name.startswith("HTTP_") and name != no_header
         )
 
     def check_metadata_size(self, settings: BridgeSettings) -> None:
@@ -112,12 +118,13 @@ class WsgiBridge:
 
 def _serve(call: Call, reply: Reply) -> Iterable[bytes]:
     method = call.method
-    if method.is_async or (call.context.deadline is not None and not _is_held_for_caller(call)):
-        return serve_on_loop(call, reply)
+    on_loop = method.is_async or (call.context.deadline is not None and not _is_held_for_caller(call))
     if (method.request_streaming or method.response_streaming) and call.settings.limits_stream_time:
-        return serve_on_loop(call, reply)
+        on_loop = True
     if method.response_streaming:
-        return _stream(call, reply)
+        return _watched(serve_on_loop(call, reply) if on_loop else _stream(call, reply), call, reply)
+    if on_loop:
+        return serve_on_loop(call, reply)
     payload = None
     call_started()
     try:
@@ -149,6 +156,11 @@ def _is_held_for_caller(call: Call) -> bool:
 
 def _request(call: Call, body: WsgiBody) -> bytes | Iterator[bytes]:
     return body.messages(call) if call.method.request_streaming else body.only_message(call)
+
+
+def _watched(answer: Iterator[bytes], call: Call, reply: Reply) -> Iterator[bytes]:
+    with watched(call, reply.environ):
+        yield from answer
 
 
 def _stream(call: Call, reply: Reply) -> Iterator[bytes]:

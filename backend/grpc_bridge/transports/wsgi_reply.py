@@ -25,11 +25,11 @@ def trailers_sender(environ: Environ) -> Callable[[Pairs], Any] | None:
 class Reply:
     """One response, and the request body that has to be read to its end before the next request can come."""
 
-    __slots__ = ("_environ", "_start_response", "_started", "body")
+    __slots__ = ("_start_response", "_started", "body", "environ")
 
     def __init__(self, environ: Environ, start_response: StartResponse) -> None:
         self.body = WsgiBody(environ)
-        self._environ = environ
+        self.environ = environ
         self._start_response = start_response
         self._started = False
 
@@ -52,10 +52,10 @@ class Reply:
         Over HTTP/2 a caller may send on without harm, and may do so until it sees the answer end.
         """
         if trailers:
-            sender = trailers_sender(self._environ)
+            sender = trailers_sender(self.environ)
             assert sender is not None  # or the call had not been admitted
             sender(list(trailers))
-        elif self._environ.get("SERVER_PROTOCOL", "HTTP/1.1").startswith("HTTP/1"):
+        elif self.environ.get("SERVER_PROTOCOL", "HTTP/1.1").startswith("HTTP/1"):
             self.body.discard()
 
     def whole(self, answer: HttpAnswer) -> Iterable[bytes]:

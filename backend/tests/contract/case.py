@@ -28,10 +28,13 @@ class Call:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a client gets. Metadata is what the handler sent, without what HTTP or the transport adds."""
+    """What a client gets. Metadata is what the handler sent, without what HTTP or the transport adds.
+
+    There is no code where a client has waited in vain.
+    """
 
     messages: Sequence[Message] = ()
-    code: grpc.StatusCode = grpc.StatusCode.OK
+    code: grpc.StatusCode | None = grpc.StatusCode.OK
     details: str | re.Pattern[str] = ""
     initial_metadata: Metadata = ()
     trailing_metadata: Metadata = ()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import grpc
 import pytest
 
+from tests.conftest import SERVER_AT_START
 from tests.contract.case import Transport
 from tests.contract.control import Control, new_key
 from tests.contract.grpc_web import MODES, GrpcWebTransport, Mode
@@ -15,9 +16,10 @@ from tests.contract.methods import FLAVOURS, path
 from tests.contract.native import NativeTransport, connect
 from tests.contract.transports import BRIDGE, GRPCIO, WEB_BINARY, WEB_TEXT
 from tests.databases import Database
-from tests.servers import ASGI, KINDS, Server, running_server
+from tests.servers import ASGI, KINDS, WSGI, Server, running_server
 
 SITE_SETTINGS = "tests.contract.site_settings"
+INTERCEPTED_SETTINGS = "tests.contract.intercepted_settings"
 
 
 @pytest.fixture(params=MODES, ids=[mode.name for mode in MODES])
@@ -47,7 +49,7 @@ def flavour(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def control(server: Server) -> Control:
     """The bookkeeping of the server under test."""
-    return Control(server)
+    return Control(GrpcWebTransport(server, MODES[0]))
 
 
 @pytest.fixture
@@ -65,7 +67,7 @@ def asgi_transport(asgi_server: Server, mode: Mode) -> GrpcWebTransport:
 @pytest.fixture
 def asgi_control(asgi_server: Server) -> Control:
     """The bookkeeping of the ASGI server."""
-    return Control(asgi_server)
+    return Control(GrpcWebTransport(asgi_server, MODES[0]))
 
 
 @pytest.fixture
@@ -97,16 +99,30 @@ def wsgi_channel(wsgi_server: Server) -> Iterator[grpc.Channel]:
 
 
 @pytest.fixture(scope="session")
-def grpcio_channel() -> Iterator[grpc.Channel]:
+def grpcio_address() -> Iterator[str]:
+    """A real `grpc.server`."""
+    with running_grpcio() as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def grpcio_aio_address() -> Iterator[str]:
+    """A real `grpc.aio.server`."""
+    with running_grpcio_aio() as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def grpcio_channel(grpcio_address: str) -> Iterator[grpc.Channel]:
     """A connection to a real `grpc.server`."""
-    with running_grpcio() as address, connect(address) as channel:
+    with connect(grpcio_address) as channel:
         yield channel
 
 
 @pytest.fixture(scope="session")
-def grpcio_aio_channel() -> Iterator[grpc.Channel]:
+def grpcio_aio_channel(grpcio_aio_address: str) -> Iterator[grpc.Channel]:
     """A connection to a real `grpc.aio.server`."""
-    with running_grpcio_aio() as address, connect(address) as channel:
+    with connect(grpcio_aio_address) as channel:
         yield channel
 
 
@@ -136,3 +152,37 @@ def site_server(
     directory = tmp_path_factory.mktemp(f"site-{request.param}")
     with running_server(request.param, directory, settings=SITE_SETTINGS, database=migrated) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def intercepted_asgi_server(tmp_path_factory: pytest.TempPathFactory, migrated: Database) -> Iterator[Server]:
+    """The ASGI server with interceptors."""
+    directory = tmp_path_factory.mktemp("intercepted-asgi")
+    with running_server(ASGI, directory, settings=INTERCEPTED_SETTINGS, database=migrated) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def intercepted_wsgi_server(tmp_path_factory: pytest.TempPathFactory, migrated: Database) -> Iterator[Server]:
+    """The WSGI server with interceptors."""
+    directory = tmp_path_factory.mktemp("intercepted-wsgi")
+    with running_server(WSGI, directory, settings=INTERCEPTED_SETTINGS, database=migrated) as server:
+        yield server
+
+
+def _shown(server: Server, request: pytest.FixtureRequest) -> Server:
+    request.node.stash[SERVER_AT_START] = server, server.log_size()
+    return server
+
+
+@pytest.fixture(params=KINDS)
+def intercepted_server(request: pytest.FixtureRequest) -> Server:
+    """Each server with interceptors in turn."""
+    name = "intercepted_asgi_server" if request.param == ASGI else "intercepted_wsgi_server"
+    return _shown(request.getfixturevalue(name), request)
+
+
+@pytest.fixture(params=["asgi_server", "wsgi_server", "intercepted_asgi_server", "intercepted_wsgi_server"])
+def any_server(request: pytest.FixtureRequest) -> Server:
+    """Each server, without and with interceptors."""
+    return _shown(request.getfixturevalue(request.param), request)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 from google.protobuf.wrappers_pb2 import StringValue
 
-from tests.contract.case import Call
-from tests.contract.grpc_web import MODES, GrpcWebTransport
+from tests.contract.case import Call, Transport
 from tests.contract.methods import SYNC
 from tests.servers import Server
 
@@ -34,25 +35,37 @@ def new_key() -> str:
     return uuid.uuid4().hex
 
 
-class Control:
-    """The bookkeeping of one server: see `servicers/bookkeeping.py`."""
+def resident_bytes(server: Server) -> int:
+    """Gives the memory that the worker occupies."""
+    for line in Path(f"/proc/{server.worker_pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) * 1024
+    raise AssertionError("no VmRSS")
 
-    def __init__(self, server: Server) -> None:
-        self._transport = GrpcWebTransport(server, MODES[0])
+
+class Control:
+    """The bookkeeping of one server: see `servicers/bookkeeping.py`. It is asked by methods of one flavour."""
+
+    def __init__(self, transport: Transport, flavour: str = SYNC) -> None:
+        self._transport = transport
+        self._flavour = flavour
+
+    def _call(self, method: str, text: str) -> Any:
+        (message,) = self._transport.call(self._flavour, Call(method, [StringValue(value=text)])).messages
+        return message
 
     def open_gate(self, key: str) -> None:
         """Lets the handlers go on that wait for this key."""
-        self._transport.call(SYNC, Call("OpenGate", [StringValue(value=key)]))
+        self._call("OpenGate", key)
 
     def events(self, key: str) -> list[str]:
         """Gives what has been noted under this key."""
-        answer = self._transport.call(SYNC, Call("Events", [StringValue(value=key)]))
-        return list(answer.messages[0])  # type: ignore[call-overload]
+        return list(self._call("Events", key))
 
     def invocations(self, flavour: str, method: str) -> int:
         """Gives how often a handler has begun."""
-        answer = self._transport.call(SYNC, Call("Invocations", [StringValue(value=f"{flavour}/{method}")]))
-        return answer.messages[0].value  # type: ignore[attr-defined, no-any-return]
+        count: int = self._call("Invocations", f"{flavour}/{method}").value
+        return count
 
     def assert_noted(self, key: str, *expected: str) -> None:
         """Waits until all of `expected` have been noted under this key. Raises `AssertionError` if they never are."""

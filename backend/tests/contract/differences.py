@@ -15,6 +15,8 @@ import grpc
 
 from tests.contract.case import Answer, Case
 from tests.contract.cases.messages import texts
+from tests.contract.cases.metadata import values
+from tests.contract.native import NEVER_ANSWERED
 from tests.contract.transports import GRPCIO, GRPCIO_AIO
 
 Code = grpc.StatusCode
@@ -39,8 +41,7 @@ class Difference:
 BOTH = "grpc.*server"
 NATIVE = "*, native"
 
-NEVER = {"messages": (), "code": Code.CANCELLED, "details": "Locally cancelled by application!"}
-"""What a client reports that has waited and given up."""
+NEVER = {"messages": (), "code": None, "details": NEVER_ANSWERED}
 
 NEVER_SECONDS = 0.3
 """How long it is waited for what never comes."""
@@ -49,6 +50,12 @@ DONE = {"messages": texts("done"), "code": Code.OK, "details": ""}
 
 DIFFERENCES = (
     # What a client sends.
+    Difference(
+        "invocation metadata, twice",
+        "gthread, *",
+        {"messages": [values("contract-a=1,2")]},
+        "WSGI has one value for each header, so its servers join what comes twice, as HTTP allows.",
+    ),
     Difference(
         "unary of *, 2 messages",
         BOTH,
@@ -126,6 +133,9 @@ DIFFERENCES = (
         "grpcio sends a message of no bytes in place of the handler's. A caller would take it for an answer.",
     ),
     Difference("abort with OK is no success", GRPCIO_AIO, NEVER, "grpcio fails and never answers."),
+    Difference(
+        "cancelled by the handler", GRPCIO_AIO, NEVER, "grpcio waits for a status, which the handler never sets."
+    ),
     # What an exception gives away.
     Difference(
         ("* raised", "* raised in a stream"),

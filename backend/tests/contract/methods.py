@@ -119,6 +119,7 @@ METHODS: dict[str, MethodType] = {
     "Rush": _stream(Empty),
     "Wait": _unary(StringValue),
     "WaitInStream": _stream(StringValue),
+    "SendInitialAndWait": _stream(StringValue),
     "Tick": _stream(StringValue),
     "TakeOneAndWait": _CLIENT_STREAM,
     "Drain": _CLIENT_STREAM,

@@ -15,6 +15,9 @@ from tests.contract.methods import METHODS, path
 PATIENCE_SECONDS = 15.0
 """How long a call may take that has no deadline of its own."""
 
+NEVER_ANSWERED = "never answered"
+"""The details of a call that the client has given up; it has no code."""
+
 NO_LIMIT = -1
 METADATA_BYTES = 64 * 1024
 
@@ -22,17 +25,22 @@ METADATA_BYTES = 64 * 1024
 _HTTP_HEADERS = frozenset(("cache-control", "content-length", "date", "server", "x-accel-buffering"))
 
 
-def connect(address: str) -> grpc.Channel:
-    """Gives a channel with a connection of its own, that takes whatever a server may send and repeats nothing."""
-    return grpc.insecure_channel(
-        address,
-        options=[
-            ("grpc.enable_retries", 0),
-            ("grpc.max_receive_message_length", NO_LIMIT),
-            ("grpc.max_metadata_size", METADATA_BYTES),
-            ("grpc.use_local_subchannel_pool", 1),
-        ],
-    )
+_OPTIONS = (
+    ("grpc.enable_retries", 0),
+    ("grpc.max_receive_message_length", NO_LIMIT),
+    ("grpc.max_metadata_size", METADATA_BYTES),
+    ("grpc.use_local_subchannel_pool", 1),
+)
+
+
+def connect(address: str, certificate: bytes | None = None) -> grpc.Channel:
+    """Gives a channel with a connection of its own, that takes whatever a server may send and repeats nothing.
+
+    With the certificate of an authority it takes TLS.
+    """
+    if certificate is None:
+        return grpc.insecure_channel(address, options=_OPTIONS)
+    return grpc.secure_channel(address, grpc.ssl_channel_credentials(certificate), options=_OPTIONS)
 
 
 def metadata_of(entries: Iterable[tuple[str, str | bytes]] | None) -> Metadata:
@@ -74,15 +82,23 @@ class NativeTransport:
         self.channel = channel
 
     def call(self, flavour: str, call: Call, patience_seconds: float = PATIENCE_SECONDS) -> Answer:
-        """Makes a call and gives its answer: CANCELLED by the client after `patience_seconds` without one."""
+        """Makes a call and gives its answer, if there is one within `patience_seconds`."""
         running = start(self.channel, flavour, call)
-        watchdog = threading.Timer(patience_seconds, running.cancel)
+        given_up = threading.Event()
+
+        def give_up() -> None:
+            given_up.set()
+            running.cancel()
+
+        watchdog = threading.Timer(patience_seconds, give_up)
         watchdog.start()
         try:
             messages = tuple(until_the_end(running))
         finally:
             watchdog.cancel()
             watchdog.join()
+        if given_up.is_set():
+            return Answer(messages, None, NEVER_ANSWERED)
         return Answer(
             messages,
             running.code(),

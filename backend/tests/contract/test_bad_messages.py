@@ -11,10 +11,11 @@ from google.protobuf.wrappers_pb2 import StringValue
 from tests.contract.case import Answer, check
 from tests.contract.cases.messages import texts
 from tests.contract.control import Control
-from tests.contract.grpc_web import BINARY, MODES, GrpcWebTransport, Reply
+from tests.contract.grpc_web import BINARY, MODES, GrpcWebTransport, Mode, Reply
 from tests.contract.http_client import Connection, chunk
 from tests.contract.literals import HELLO
 from tests.contract.methods import path
+from tests.contract.servicers.lifetime import CALLBACK, STARTED
 from tests.servers import Server
 
 Code = grpc.StatusCode
@@ -122,6 +123,20 @@ def test_a_body_that_is_no_request(server: Server, flavour: str, method: str, na
     assert answer.code is code
     assert str(answer.details).endswith(details)
     assert not answer.messages
+
+
+@pytest.mark.parametrize("send", [send_in_one_piece, send_in_small_chunks])
+def test_a_stream_of_requests_is_good_up_to_the_bad_one(
+    server: Server, mode: Mode, flavour: str, control: Control, key: str, send: Send
+) -> None:
+    """However the body was cut: what the handler sees is no matter of the network."""
+    body = mode.request_body(texts(key, "one", "two")) + mode.encode(b"\2\0\0\0\0")
+    with Connection(server) as connection:
+        send(connection, path(flavour, "Drain"), mode.headers(), body)
+        answer = Reply(connection.response(), StringValue, mode).answer()
+    check(Answer((), *flags(2)), answer)
+    control.assert_noted(key, STARTED, "one", "two", CALLBACK)
+    assert "end of requests" not in control.events(key)
 
 
 def test_text_that_is_no_utf8(server: Server, control: Control, flavour: str) -> None:

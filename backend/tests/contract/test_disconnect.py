@@ -1,14 +1,24 @@
-"""Callers that go away: their handlers stop working. Under ASGI at once, under WSGI when they next send something."""
+"""Callers that go away: their handlers stop working. Under ASGI at once, under WSGI at once if responses stream."""
 
 from __future__ import annotations
+
+import select
 
 import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 
-from tests.contract.control import Control
-from tests.contract.grpc_web import GrpcWebTransport, OpenCall
+from tests.contract.control import Control, eventually
+from tests.contract.grpc_web import MODES, GrpcWebTransport, OpenCall
 from tests.contract.methods import ASYNC, SYNC
-from tests.contract.servicers.lifetime import CALLBACK, CANCELLED, INACTIVE, RPC_ERROR, STARTED
+from tests.contract.servicers.lifetime import (
+    CALLBACK,
+    CANCELLED,
+    CLOSED,
+    INACTIVE,
+    RPC_ERROR,
+    STARTED,
+)
+from tests.servers import Server
 
 LEAVING = ("close", "reset")
 """A client closes its connection, or drops it."""
@@ -46,6 +56,22 @@ def test_a_stream_that_waits_is_stopped(
         asgi_control.assert_noted_exactly(
             key, STARTED, CALLBACK, *{SYNC: (INACTIVE, "closed"), ASYNC: (CANCELLED,)}[flavour]
         )
+
+
+@pytest.mark.skipif(not hasattr(select, "EPOLLRDHUP"), reason="nothing here tells that a caller has gone")
+@pytest.mark.parametrize("headers", [[], [("grpc-timeout", "60S")]], ids=["", "deadline"])
+def test_a_stream_that_waits_is_stopped_under_wsgi(
+    wsgi_server: Server, flavour: str, key: str, leaving: str, headers: list[tuple[str, str]]
+) -> None:
+    transport = GrpcWebTransport(wsgi_server, MODES[0])
+    control = Control(transport)
+    with transport.open(flavour, "WaitInStream", headers) as call:
+        call.send_whole([StringValue(value=key)])
+        assert next(iter(call.reply())) == StringValue(value="before")
+        leave(call, leaving)
+        control.assert_noted(key, STARTED, CALLBACK)
+        # If the caller has gone before the server came back for more, the handler still stands at its `yield`.
+        assert eventually(lambda: control.events(key)[-1] in (CLOSED, CANCELLED))
 
 
 def test_a_unary_handler_is_stopped(

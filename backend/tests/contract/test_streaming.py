@@ -9,7 +9,9 @@ from google.protobuf.wrappers_pb2 import Int32Value, StringValue
 
 from tests.contract.cases.messages import texts
 from tests.contract.control import Control, new_key
-from tests.contract.grpc_web import GrpcWebTransport
+from tests.contract.grpc_web import MODES, GrpcWebTransport, Mode
+from tests.contract.servicers.metadata import INITIAL
+from tests.servers import Server
 
 
 def text(value: str) -> StringValue:
@@ -27,6 +29,19 @@ def test_messages_arrive_while_the_stream_is_open(
         assert next(messages) == text("before")
         control.open_gate(key)
         assert list(messages) == texts("after")
+
+
+def test_initial_metadata_arrives_before_the_first_message(
+    wsgi_server: Server, mode: Mode, flavour: str, key: str
+) -> None:
+    """gunicorn's asgi worker holds the headers over HTTP/1.1 until there is a body; over HTTP/2 it does not."""
+    control = Control(GrpcWebTransport(wsgi_server, MODES[0]))
+    with GrpcWebTransport(wsgi_server, mode).open(flavour, "SendInitialAndWait") as call:
+        call.send_whole([text(key)])
+        reply = call.reply()
+        assert sorted(reply.initial_metadata, key=repr) == sorted(INITIAL, key=repr)
+        control.open_gate(key)
+        assert list(reply) == texts("after")
 
 
 def test_nothing_between_may_hold_back_a_stream(transport: GrpcWebTransport, flavour: str) -> None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from pathlib import Path
 
 import grpc
 import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 
 from tests.contract.cases.messages import LIMIT, MEBIBYTE, PREFIX_BYTES
-from tests.contract.control import Control
+from tests.contract.control import Control, resident_bytes
 from tests.contract.grpc_web import GrpcWebTransport, Mode, Reply
 from tests.contract.http_client import Connection, chunk
 from tests.contract.methods import path
@@ -42,14 +41,6 @@ def assert_too_large(reply: Reply, length: int) -> None:
     answer = reply.answer()
     assert answer.code is grpc.StatusCode.RESOURCE_EXHAUSTED, answer
     assert answer.details == f"SERVER: Received message larger than max ({length} vs. {LIMIT})"
-
-
-def resident_bytes(server: Server) -> int:
-    """Gives the memory that the worker occupies."""
-    for line in Path(f"/proc/{server.worker_pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) * 1024
-    raise AssertionError("no VmRSS")
 
 
 @pytest.mark.parametrize("method", ["Echo", "Repeat", "Collect", "Chat", MISSING])

@@ -284,7 +284,7 @@ class PlaceOrderRequest(_message.Message):
     ITEMS_FIELD_NUMBER: _builtins.int
     IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
     idempotency_key: _builtins.str
-    """A text of the client's that is new for each order, such as a UUID: 8 to 64 characters."""
+    """A text of the client's that is new for each order, such as a UUID: 8 to 64 printable characters."""
     @_builtins.property
     def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___PlaceOrderItem]:
         """The items: 1 to 20, each product once."""

@@ -96,7 +96,8 @@ class OrderServiceServicer:
 
     def PlaceOrder(self, request, context):
         """PlaceOrder buys. Stock is taken in the same transaction, and never more than there is: FAILED_PRECONDITION with a
-        `google.rpc.PreconditionFailure` that names each product of which there is too little. For customers.
+        `google.rpc.PreconditionFailure` that has a violation of type STOCK with the subject `products/<id>` for each product
+        of which there is too little. For customers.
 
         A second call with the same idempotency key gives the order of the first; with other items it is ALREADY_EXISTS.
         """
@@ -143,8 +144,9 @@ class OrderServiceServicer:
 
     def StreamOrderUpdates(self, request, context):
         """StreamOrderUpdates gives every change of the caller's orders (for staff: of all orders) from the resume token on,
-        first those that have been, then each as it happens. It never ends by itself. OUT_OF_RANGE for a token that is too
-        old: list the orders anew, and go on from there.
+        first those that have been, then each as it happens: every change once, those of one order in their order. It never
+        ends by itself; after a break, call again with the last resume token. OUT_OF_RANGE for a token that is too old: list
+        the orders anew, and go on from there.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -41,7 +41,8 @@ class OrderServiceStub:
     """ListProducts gives a page of the catalogue, ordered by name. For everybody, signed in or not."""
     PlaceOrder: _grpc.UnaryUnaryMultiCallable[_orders_pb2.PlaceOrderRequest, _orders_pb2.PlaceOrderResponse]
     """PlaceOrder buys. Stock is taken in the same transaction, and never more than there is: FAILED_PRECONDITION with a
-    `google.rpc.PreconditionFailure` that names each product of which there is too little. For customers.
+    `google.rpc.PreconditionFailure` that has a violation of type STOCK with the subject `products/<id>` for each product
+    of which there is too little. For customers.
 
     A second call with the same idempotency key gives the order of the first; with other items it is ALREADY_EXISTS.
     """
@@ -61,8 +62,9 @@ class OrderServiceStub:
     """
     StreamOrderUpdates: _grpc.UnaryStreamMultiCallable[_orders_pb2.StreamOrderUpdatesRequest, _orders_pb2.StreamOrderUpdatesResponse]
     """StreamOrderUpdates gives every change of the caller's orders (for staff: of all orders) from the resume token on,
-    first those that have been, then each as it happens. It never ends by itself. OUT_OF_RANGE for a token that is too
-    old: list the orders anew, and go on from there.
+    first those that have been, then each as it happens: every change once, those of one order in their order. It never
+    ends by itself; after a break, call again with the last resume token. OUT_OF_RANGE for a token that is too old: list
+    the orders anew, and go on from there.
     """
 
 @_typing.type_check_only
@@ -78,7 +80,8 @@ class OrderServiceAsyncStub(OrderServiceStub):
     """ListProducts gives a page of the catalogue, ordered by name. For everybody, signed in or not."""
     PlaceOrder: _aio.UnaryUnaryMultiCallable[_orders_pb2.PlaceOrderRequest, _orders_pb2.PlaceOrderResponse]  # type: ignore[assignment]
     """PlaceOrder buys. Stock is taken in the same transaction, and never more than there is: FAILED_PRECONDITION with a
-    `google.rpc.PreconditionFailure` that names each product of which there is too little. For customers.
+    `google.rpc.PreconditionFailure` that has a violation of type STOCK with the subject `products/<id>` for each product
+    of which there is too little. For customers.
 
     A second call with the same idempotency key gives the order of the first; with other items it is ALREADY_EXISTS.
     """
@@ -98,8 +101,9 @@ class OrderServiceAsyncStub(OrderServiceStub):
     """
     StreamOrderUpdates: _aio.UnaryStreamMultiCallable[_orders_pb2.StreamOrderUpdatesRequest, _orders_pb2.StreamOrderUpdatesResponse]  # type: ignore[assignment]
     """StreamOrderUpdates gives every change of the caller's orders (for staff: of all orders) from the resume token on,
-    first those that have been, then each as it happens. It never ends by itself. OUT_OF_RANGE for a token that is too
-    old: list the orders anew, and go on from there.
+    first those that have been, then each as it happens: every change once, those of one order in their order. It never
+    ends by itself; after a break, call again with the last resume token. OUT_OF_RANGE for a token that is too old: list
+    the orders anew, and go on from there.
     """
 
 class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -124,7 +128,8 @@ class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_orders_pb2.PlaceOrderResponse, _abc.Awaitable[_orders_pb2.PlaceOrderResponse]]:
         """PlaceOrder buys. Stock is taken in the same transaction, and never more than there is: FAILED_PRECONDITION with a
-        `google.rpc.PreconditionFailure` that names each product of which there is too little. For customers.
+        `google.rpc.PreconditionFailure` that has a violation of type STOCK with the subject `products/<id>` for each product
+        of which there is too little. For customers.
 
         A second call with the same idempotency key gives the order of the first; with other items it is ALREADY_EXISTS.
         """
@@ -180,8 +185,9 @@ class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_orders_pb2.StreamOrderUpdatesResponse], _abc.AsyncIterator[_orders_pb2.StreamOrderUpdatesResponse]]:
         """StreamOrderUpdates gives every change of the caller's orders (for staff: of all orders) from the resume token on,
-        first those that have been, then each as it happens. It never ends by itself. OUT_OF_RANGE for a token that is too
-        old: list the orders anew, and go on from there.
+        first those that have been, then each as it happens: every change once, those of one order in their order. It never
+        ends by itself; after a break, call again with the last resume token. OUT_OF_RANGE for a token that is too old: list
+        the orders anew, and go on from there.
         """
 
 def add_OrderServiceServicer_to_server(servicer: OrderServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -58,12 +58,13 @@ def measure(server: Server, count: int, is_text: bool) -> None:
     streams = Streams(server, cookie, is_text)
     streams.open(WARM_UP)
     before = memory_of(server.worker_pid)
-    opened_at = time.monotonic()
+    opened_at, used = time.monotonic(), cpu_of(server.worker_pid)
     streams.open(count)
-    opening = time.monotonic() - opened_at
+    opening, used = time.monotonic() - opened_at, cpu_of(server.worker_pid) - used
     time.sleep(1.0)
     each = (memory_of(server.worker_pid) - before) / count
-    print(f"{count} streams opened in {opening:.2f} s, {each / 1024:.1f} KiB each, threads: {threads_of(server)}")
+    print(f"{count} streams opened in {opening:.2f} s, of which the worker computed {used:.2f} s")
+    print(f"{each / 1024:.1f} KiB each, threads of the worker: {threads_of(server)}")
 
     used = cpu_of(server.worker_pid)
     time.sleep(IDLE_SECONDS)

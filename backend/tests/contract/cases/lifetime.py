@@ -21,7 +21,7 @@ CASES = (
     Case("deadline passes in a unary method", Call("Sleep", [Empty()], timeout=0.1), _EXPIRED),
     Case(
         "deadline passes in a stream",
-        Call("SleepInStream", [Empty()], timeout=0.3),
+        Call("SleepInStream", [Empty()], timeout=0.5),
         Answer(texts("before"), _EXPIRED.code, _EXPIRED.details),
     ),
     Case(

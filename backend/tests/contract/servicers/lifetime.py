@@ -17,6 +17,7 @@ from google.protobuf.empty_pb2 import Empty
 from google.protobuf.wrappers_pb2 import BoolValue, DoubleValue, StringValue
 
 from tests.contract.servicers.bookkeeping import WAIT_SECONDS, events, gates
+from tests.contract.servicers.metadata import INITIAL
 
 TICK_SECONDS = 0.02
 MAX_TICKS = int(WAIT_SECONDS / TICK_SECONDS)
@@ -79,6 +80,11 @@ class Sync:
         except GeneratorExit:
             log.append(CLOSED)
             raise
+
+    def SendInitialAndWait(self, request: StringValue, context: Any) -> Iterator[StringValue]:
+        context.send_initial_metadata(INITIAL)
+        gates[request.value].wait()
+        yield StringValue(value="after")
 
     def Tick(self, request: StringValue, context: Any) -> Iterator[StringValue]:
         log, pause = events[request.value], threading.Event()
@@ -166,11 +172,20 @@ class Async:
         log = events[request.value]
         context.add_done_callback(lambda _: log.append(CALLBACK))
         log.append(STARTED)
-        with _noting_cancellation(log):
-            yield StringValue(value="before")
-            await gates[request.value].wait_async()
-            log.append(OPENED)
-            yield StringValue(value="after")
+        try:
+            with _noting_cancellation(log):
+                yield StringValue(value="before")
+                await gates[request.value].wait_async()
+                log.append(OPENED)
+                yield StringValue(value="after")
+        except GeneratorExit:
+            log.append(CLOSED)
+            raise
+
+    async def SendInitialAndWait(self, request: StringValue, context: Any) -> AsyncIterator[StringValue]:
+        await context.send_initial_metadata(INITIAL)
+        await gates[request.value].wait_async()
+        yield StringValue(value="after")
 
     async def Tick(self, request: StringValue, context: Any) -> AsyncIterator[StringValue]:
         log = events[request.value]

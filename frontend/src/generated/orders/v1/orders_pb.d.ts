@@ -267,7 +267,7 @@ export declare type PlaceOrderRequest = Message<"orders.v1.PlaceOrderRequest"> &
   items: PlaceOrderItem[];
 
   /**
-   * A text of the client's that is new for each order, such as a UUID: 8 to 64 characters.
+   * A text of the client's that is new for each order, such as a UUID: 8 to 64 printable characters.
    *
    * @generated from field: string idempotency_key = 2;
    */
@@ -678,7 +678,8 @@ export declare const OrderService: GenService<{
   },
   /**
    * PlaceOrder buys. Stock is taken in the same transaction, and never more than there is: FAILED_PRECONDITION with a
-   * `google.rpc.PreconditionFailure` that names each product of which there is too little. For customers.
+   * `google.rpc.PreconditionFailure` that has a violation of type STOCK with the subject `products/<id>` for each product
+   * of which there is too little. For customers.
    *
    * A second call with the same idempotency key gives the order of the first; with other items it is ALREADY_EXISTS.
    *
@@ -743,8 +744,9 @@ export declare const OrderService: GenService<{
   },
   /**
    * StreamOrderUpdates gives every change of the caller's orders (for staff: of all orders) from the resume token on,
-   * first those that have been, then each as it happens. It never ends by itself. OUT_OF_RANGE for a token that is too
-   * old: list the orders anew, and go on from there.
+   * first those that have been, then each as it happens: every change once, those of one order in their order. It never
+   * ends by itself; after a break, call again with the last resume token. OUT_OF_RANGE for a token that is too old: list
+   * the orders anew, and go on from there.
    *
    * @generated from rpc orders.v1.OrderService.StreamOrderUpdates
    */

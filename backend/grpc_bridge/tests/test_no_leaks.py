@@ -1,0 +1,255 @@
+"""However a call ends, it is let go: thousands of each end, over both transports, and none is left open."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+import pytest
+
+from grpc_bridge.conf import BridgeSettings
+from grpc_bridge.limits import open_calls
+from grpc_bridge.registry import Registry
+from grpc_bridge.tests.raw import BODY, Headers, environ, not_django, registry_of, scope
+from grpc_bridge.transports.asgi import AsgiBridge
+from grpc_bridge.transports.wsgi import WsgiBridge
+
+TIMES = 30
+"""How often each end is gone through with each handler; there are 34 ends and 4 methods."""
+
+WAIT_SECONDS = 20.0
+
+DEFAULTS = BridgeSettings()
+
+Json = dict[str, Any]
+
+
+class Handlers:
+    """Handlers of each kind that answer, fail, and wait until their call is over."""
+
+    def __init__(self) -> None:
+        self.waits = threading.Event()
+        """Set when a handler waits."""
+
+    def registry(self) -> Registry:
+        """Gives the methods `SyncUnaryEcho`, `AsyncStreamWait` and so on."""
+        kinds = {
+            "Unary": grpc.unary_unary_rpc_method_handler,
+            "Stream": grpc.unary_stream_rpc_method_handler,
+        }
+        named = {
+            f"{flavour}{kind}{what}": make(getattr(self, f"{flavour}_{kind}_{what}".lower()))
+            for flavour in ("Sync", "Async")
+            for kind, make in kinds.items()
+            for what in ("Echo", "Fail", "Wait")
+        }
+        return registry_of(**named)
+
+    def sync_unary_echo(self, request: bytes, context: Any) -> bytes:
+        return request
+
+    def sync_unary_fail(self, request: bytes, context: Any) -> bytes:
+        context.abort(grpc.StatusCode.ABORTED, "as it should")
+
+    def sync_unary_wait(self, request: bytes, context: Any) -> bytes:
+        over = threading.Event()
+        if context.add_callback(over.set):
+            self.waits.set()
+            over.wait(WAIT_SECONDS)
+        return request
+
+    def sync_stream_echo(self, request: bytes, context: Any) -> Iterator[bytes]:
+        yield request
+        yield request
+
+    def sync_stream_fail(self, request: bytes, context: Any) -> Iterator[bytes]:
+        yield request
+        context.abort(grpc.StatusCode.ABORTED, "as it should")
+
+    def sync_stream_wait(self, request: bytes, context: Any) -> Iterator[bytes]:
+        yield self.sync_unary_wait(request, context)
+
+    async def async_unary_echo(self, request: bytes, context: Any) -> bytes:
+        return request
+
+    async def async_unary_fail(self, request: bytes, context: Any) -> None:
+        await context.abort(grpc.StatusCode.ABORTED, "as it should")
+
+    async def async_unary_wait(self, request: bytes, context: Any) -> None:
+        self.waits.set()
+        await asyncio.sleep(WAIT_SECONDS)
+
+    async def async_stream_echo(self, request: bytes, context: Any) -> AsyncIterator[bytes]:
+        yield request
+        yield request
+
+    async def async_stream_fail(self, request: bytes, context: Any) -> AsyncIterator[bytes]:
+        yield request
+        await context.abort(grpc.StatusCode.ABORTED, "as it should")
+
+    async def async_stream_wait(self, request: bytes, context: Any) -> AsyncIterator[bytes]:
+        self.waits.set()
+        await asyncio.sleep(WAIT_SECONDS)
+        yield request
+
+
+METHODS = [f"{flavour}{kind}" for flavour in ("Sync", "Async") for kind in ("Unary", "Stream")]
+
+WHOLE = {"type": "http.request", "body": BODY, "more_body": False}
+PART = {"type": "http.request", "body": BODY[:3], "more_body": True}
+BAD = {"type": "http.request", "body": b"\x02\x00\x00\x00\x00", "more_body": False}
+GONE = {"type": "http.disconnect"}
+
+
+@dataclass(frozen=True)
+class AsgiEnd:
+    """What a server does to a call of `<method><handler>`. After the events nothing more happens."""
+
+    name: str
+    handler: str
+    events: tuple[Json, ...] = (WHOLE,)
+    headers: Headers = ()
+    send_fails: bool = False
+    cancelled: bool = False
+    settings: BridgeSettings = DEFAULTS
+
+
+ASGI_ENDS = [
+    AsgiEnd("answered", "Echo"),
+    AsgiEnd("failed", "Fail"),
+    AsgiEnd("bad request", "Echo", (BAD,)),
+    AsgiEnd("no request at all", "Echo", (GONE,)),
+    AsgiEnd("half a request", "Echo", (PART, GONE)),
+    AsgiEnd("gone while the handler runs", "Wait", (WHOLE, GONE)),
+    AsgiEnd("nobody there for the answer", "Echo", send_fails=True),
+    AsgiEnd("nobody there for the failure", "Fail", send_fails=True),
+    AsgiEnd("deadline", "Wait", headers=[("grpc-timeout", "2m")]),
+    AsgiEnd("deadline before", "Echo", headers=[("grpc-timeout", "0n")]),
+    AsgiEnd("server ends the task", "Wait", cancelled=True),
+    AsgiEnd("server ends the task before the request", "Echo", (), cancelled=True),
+    AsgiEnd("request too late", "Echo", (PART, GONE), settings=BridgeSettings(request_body_seconds=0.001)),
+    AsgiEnd("no metadata fits", "Echo", settings=BridgeSettings(max_metadata_bytes=1)),
+    AsgiEnd("stream too long", "Wait", (WHOLE, GONE), settings=BridgeSettings(max_stream_seconds=0.001)),
+]
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(WAIT_SECONDS):
+        while not condition():  # noqa: ASYNC110 - it comes true in other threads
+            await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("end", ASGI_ENDS, ids=lambda end: end.name)
+async def test_asgi(end: AsgiEnd, method: str) -> None:
+    handlers = Handlers()
+    application = AsgiBridge(not_django, handlers.registry(), end.settings)
+    for _ in range(TIMES):
+        handlers.waits.clear()
+        await _over_asgi(application, end, f"{method}{end.handler}", handlers.waits.is_set)
+        assert open_calls() == (0, 0)
+
+
+async def _over_asgi(application: AsgiBridge, end: AsgiEnd, name: str, handler_waits: Callable[[], bool]) -> None:
+    events = list(end.events)
+    blocked = asyncio.Event()
+
+    async def receive() -> Json:
+        if events:
+            if events[0] is GONE and end.handler == "Wait":
+                await _until(lambda: handler_waits() or open_calls() == (0, 0))
+            return events.pop(0)
+        blocked.set()
+        return await asyncio.get_running_loop().create_future()  # type: ignore[no-any-return]
+
+    async def send(event: Json) -> None:
+        if end.send_fails:
+            raise OSError("nobody there")
+
+    task = asyncio.ensure_future(application(scope(name, end.headers), receive, send))
+    if end.cancelled:
+        await blocked.wait()
+        await _until(lambda: end.handler != "Wait" or handler_waits())
+        task.cancel()
+    with contextlib.suppress(OSError, asyncio.CancelledError):
+        await task
+
+
+class Input:
+    """A request body that breaks off in its own way."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def read(self, size: int) -> bytes:
+        raise self._error
+
+
+@dataclass(frozen=True)
+class WsgiEnd:
+    """What a server does to a call of `<method><handler>`."""
+
+    name: str
+    handler: str
+    body: Any = BODY
+    headers: Headers = ()
+    start_fails: bool = False
+    taken: int = 100
+    closed: bool = True
+    settings: BridgeSettings = DEFAULTS
+
+
+WSGI_ENDS = [
+    WsgiEnd("answered", "Echo"),
+    WsgiEnd("failed", "Fail"),
+    WsgiEnd("bad request", "Echo", b"\x02\x00\x00\x00\x00"),
+    WsgiEnd("half a request", "Echo", BODY[:3]),
+    WsgiEnd("request too late", "Echo", Input(TimeoutError())),
+    WsgiEnd("request breaks off", "Echo", Input(OSError())),
+    WsgiEnd("reading fails in some other way", "Echo", Input(KeyError())),
+    WsgiEnd("start_response fails", "Echo", start_fails=True),
+    WsgiEnd("start_response fails after a failure", "Fail", start_fails=True),
+    WsgiEnd("answer not begun", "Echo", taken=0),
+    WsgiEnd("answer neither begun nor closed", "Echo", taken=0, closed=False),
+    WsgiEnd("answer closed within", "Echo", taken=1),
+    WsgiEnd("answer dropped within", "Echo", taken=1, closed=False),
+    WsgiEnd("deadline", "Wait", headers=[("grpc-timeout", "2m")]),
+    WsgiEnd("deadline before", "Echo", headers=[("grpc-timeout", "0n")]),
+    WsgiEnd("with a deadline, and closed within", "Echo", headers=[("grpc-timeout", "9S")], taken=1),
+    WsgiEnd("with a deadline, and start_response fails", "Echo", headers=[("grpc-timeout", "9S")], start_fails=True),
+    WsgiEnd("no metadata fits", "Echo", settings=BridgeSettings(max_metadata_bytes=1)),
+    WsgiEnd("stream with a time", "Echo", settings=BridgeSettings(max_stream_seconds=9)),
+]
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("end", WSGI_ENDS, ids=lambda end: end.name)
+async def test_wsgi(end: WsgiEnd, method: str) -> None:
+    application = WsgiBridge(not_django, Handlers().registry(), end.settings)
+
+    def in_the_servers_thread() -> None:
+        for _ in range(TIMES):
+            _over_wsgi(application, end, f"{method}{end.handler}")
+
+    await asyncio.to_thread(in_the_servers_thread)
+    await _until(lambda: open_calls() == (0, 0))  # the background loop lets go of its calls by itself
+
+
+def _over_wsgi(application: WsgiBridge, end: WsgiEnd, name: str) -> None:
+    def start_response(*_: Any) -> None:
+        if end.start_fails:
+            raise OSError("nobody there")
+
+    try:
+        answer = application(environ(name, end.headers, end.body), start_response)
+        for _, _ in zip(range(end.taken), answer, strict=False):
+            pass
+    except OSError:
+        return
+    if end.closed and hasattr(answer, "close"):
+        answer.close()
