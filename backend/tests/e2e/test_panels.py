@@ -71,7 +71,7 @@ EACH_VIEW = pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.__name_
 
 
 @EACH_VIEW
-def test_all_text_can_be_read_in_both_colour_schemes(site: SitePage, view: Callable[[SitePage], None]) -> None:
+def test_all_text_can_be_read_and_everything_has_a_name(site: SitePage, view: Callable[[SitePage], None]) -> None:
     site.page.emulate_media(color_scheme="light", reduced_motion="reduce")
     view(site)
     for scheme in ("light", "dark"):
@@ -80,10 +80,6 @@ def test_all_text_can_be_read_in_both_colour_schemes(site: SitePage, view: Calla
         assert len(measured) > 10
         assert [each for each in measured if each.contrast < LEAST_CONTRAST] == []
 
-
-@EACH_VIEW
-def test_everything_has_a_name_a_place_and_its_own_id(site: SitePage, view: Callable[[SitePage], None]) -> None:
-    view(site)
     unnamed = [
         node["role"]["value"]
         for node in accessible_nodes(site.page)

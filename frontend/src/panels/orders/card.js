@@ -66,7 +66,11 @@ class Card {
     head.append(textElement("strong", `#${order.id}`), total);
     /** @type {HTMLElement[]} */
     const parts = [head];
-    if (this.actions.isStaff) parts.push(className(textElement("p", order.customerEmail), "card-customer"));
+    if (this.actions.isStaff) {
+      const customer = className(textElement("p", order.customerEmail), "card-customer");
+      customer.title = order.customerEmail;
+      parts.push(customer);
+    }
     parts.push(this.items(), className(textElement("p", formatDayAndTime(dateOf(order.updatedAt))), "card-time"));
     const buttons = this.buttons();
     if (buttons.childElementCount > 0) parts.push(buttons);
