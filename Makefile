@@ -36,7 +36,7 @@ check-protos: tools ## Fail if the generated code does not match the .proto file
 	.venv/bin/python protos/generate.py --check
 
 test-backend: tools ## Python tests, without the browser (ARGS="-k word" picks some)
-	cd backend && ../.venv/bin/pytest --ignore=tests/e2e $(ARGS)
+	cd backend && ../.venv/bin/pytest -n auto --ignore=tests/e2e $(ARGS)
 
 test-postgres: tools ## The same on PostgreSQL: one that DATABASE_URL names, or one that is started from an installed package
 	cd backend && ../.venv/bin/python scripts/postgres.py ../.venv/bin/pytest --ignore=tests/e2e $(ARGS)
