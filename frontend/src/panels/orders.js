@@ -67,7 +67,7 @@ function connectShop(root, calls, onPlaced) {
 
 registerPanel("orders", (root) => {
   const calls = new OrderCalls();
-  if (root.dataset.userId === "") {
+  if (!("signedIn" in root.dataset)) {
     const catalogue = connectShop(root, calls, () => {});
     return { show: () => catalogue.load() };
   }
