@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping, Sequence
+import types
+from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping, Sequence
 from typing import Any
 
 import grpc
@@ -20,17 +21,22 @@ import grpc
 from grpc_bridge.admission import Admission
 from grpc_bridge.call import Call
 from grpc_bridge.conf import BridgeSettings
+from grpc_bridge.context import CallContext
+from grpc_bridge.errors import GRPCIO_CODES
 from grpc_bridge.limits import too_much_metadata
 from grpc_bridge.protocol.frames import FLAG_COMPRESSED, HEADER, HEADER_BYTES, encode_frame
 from grpc_bridge.protocol.metadata import Metadatum, decode_metadata
 from grpc_bridge.protocol.negotiation import HttpAnswer
-from grpc_bridge.protocol.status import StatusCode, decode_message
+from grpc_bridge.protocol.status import StatusCode, StatusError, decode_message
 from grpc_bridge.registry import Handler, Registry
 from grpc_bridge.transports.asgi import send_answer, serve_call
 from grpc_bridge.transports.asgi_request import Event, Receive, RequestBody
 
 Native = Any
 """grpcio's context of a call, `grpc.aio.ServicerContext`. Its class is not of Python."""
+
+EXPIRED = StatusError(StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded")
+GONE = StatusError(StatusCode.CANCELLED, "The caller has disconnected")
 
 _COMPRESSIONS = {b"gzip": grpc.Compression.Gzip, b"deflate": grpc.Compression.Deflate}
 _HTTP_HEADERS = frozenset((b"content-type", b"grpc-encoding", b"grpc-accept-encoding"))
@@ -101,6 +107,36 @@ async def _has_gone(native: Native, task: asyncio.Task[Any] | None) -> bool:
     for _ in range(TURNS_UNTIL_CANCELLED):
         await asyncio.sleep(0)
     return task is not None and task.cancelling() > 0
+
+
+EARLY_SECONDS = 0.05
+"""By how much grpcio's clock for deadlines may be ahead of ours."""
+
+
+@types.coroutine
+def ended_by_cancellation(coroutine: Coroutine[Any, Any, None], context: CallContext) -> Generator[Any, Any, None]:
+    """Awaits `coroutine` in this task, and ends the call before a cancellation of the task gets there.
+
+    grpcio cancels the task of a call whose caller has gone, or whose time is over. So a handler that sees the exception
+    finds that the call is over, as it does on other servers.
+    """
+    step: Callable[..., Any] = coroutine.send
+    argument: Any = None
+    while True:
+        try:
+            awaited = step(argument)
+        except StopIteration:
+            return
+        try:
+            step, argument = coroutine.send, (yield awaited)
+        except GeneratorExit:
+            coroutine.close()
+            raise
+        except BaseException as error:
+            if isinstance(error, asyncio.CancelledError):
+                is_late = context.deadline is not None and time.monotonic() > context.deadline - EARLY_SECONDS
+                context.reject(EXPIRED if is_late else GONE)
+            step, argument = coroutine.throw, error
 
 
 class GrpcioAnswer:
@@ -178,7 +214,7 @@ class GrpcioAnswer:
         Raises what ends a call for grpcio where there is none, or one beside an error, for which it would send none.
         """
         code, details, metadata = self._status()
-        if code != StatusCode.OK or self._message is None:
+        if code is not grpc.StatusCode.OK or self._message is None:
             if self._message is not None:
                 await self._native.write(self._message)
             await self._native.abort(code, details, metadata)
@@ -188,11 +224,11 @@ class GrpcioAnswer:
             self._native.set_trailing_metadata(metadata)
         return self._message or b""
 
-    def _status(self) -> tuple[int, str, tuple[Metadatum, ...]]:
-        code, details, metadata = StatusCode.OK, "", []
+    def _status(self) -> tuple[grpc.StatusCode, str, tuple[Metadatum, ...]]:
+        code, details, metadata = grpc.StatusCode.OK, "", []
         for name, value in self._trailers:
             if name == b"grpc-status":
-                code = StatusCode(int(value))
+                code = GRPCIO_CODES[StatusCode(int(value))]  # by numbers grpcio knows all codes but the last
             elif name == b"grpc-message":
                 details = decode_message(value.decode("ascii"))
             else:
@@ -255,6 +291,7 @@ class GrpcioBridge(grpc.GenericRpcHandler):
             if isinstance(decision, HttpAnswer):
                 await send_answer(answer.send, decision)
             else:
-                await serve_call(decision, RequestBody(decision, receiver(decision, native)), answer.send)
+                body = RequestBody(decision, receiver(decision, native))
+                await ended_by_cancellation(serve_call(decision, body, answer.send), decision.context)
         finally:
             answer.close()
