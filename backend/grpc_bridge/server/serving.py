@@ -34,6 +34,9 @@ logger = logging.getLogger("grpc_bridge")
 LAST_SECONDS = 2.0
 """How long calls that have been ended may take to tell their callers."""
 
+TELL_SECONDS = 0.1
+"""How long it may take to tell who watches health that it has changed."""
+
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 HEALTH = health.SERVICE_NAME
@@ -132,7 +135,8 @@ class NativeServer:
         await request.within(self._options.unready_seconds)
         # grpcio would cut off what is open after its own time of grace. What ends here has a status to send.
         stopping = asyncio.ensure_future(self._server.stop(self._options.grace_seconds + LAST_SECONDS))
-        _end_calls(lambda call: call.context.path == WATCH)
+        # Who watches health would do so for ever. It is told first.
+        asyncio.get_running_loop().call_later(TELL_SECONDS, _end_calls, lambda call: call.context.path == WATCH)
         await request.within(self._options.grace_seconds, stopping)
         if not stopping.done():
             calls = _end_calls(lambda call: True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import grpc
 import pytest
 
-from tests.conftest import SERVER_AT_START
+from tests.conftest import SERVER_AT_START, SETTINGS
 from tests.contract.case import Transport
 from tests.contract.control import Control, new_key
 from tests.contract.grpc_web import MODES, GrpcWebTransport, Mode
@@ -135,7 +135,7 @@ def grpcio_aio_channel(grpcio_aio_address: str) -> Iterator[grpc.Channel]:
 def rungrpc_address(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> Iterator[str]:
     """`manage.py rungrpc`. Its log has the tracebacks of handlers that fail on purpose."""
     directory = tmp_path_factory.mktemp("rungrpc")
-    with running_rungrpc(directory, database=migrated, faults=SIGNS_OF_FAULTS) as server:
+    with running_rungrpc(directory, database=migrated, settings=SETTINGS, faults=SIGNS_OF_FAULTS) as server:
         yield server.address
 
 

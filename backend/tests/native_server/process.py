@@ -21,7 +21,7 @@ from pathlib import Path
 from tests.servers import BACKEND_DIR, HOST, SIGNS_OF_FAULTS, START_SECONDS, STOP_SECONDS, ServerError
 
 POLL_SECONDS = 0.05
-SETTINGS = "tests.contract.settings"
+SETTINGS = "tests.native_server.settings"
 FAULTS = (*SIGNS_OF_FAULTS, "Traceback (most recent call last)", "Fatal Python error")
 
 

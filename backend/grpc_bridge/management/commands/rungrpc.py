@@ -25,16 +25,13 @@ from grpc_bridge.server.workers import CANNOT_START, Reserved, Workers
 
 DEFAULTS = ServerOptions()
 
-RELOAD_GRACE_SECONDS = 0.5
-"""Who has changed a file does not wait for streams."""
-
 
 class Command(BaseCommand):
     """Serves until SIGTERM or SIGINT."""
 
     help = "Serves the registered RPCs as a native gRPC server."
-    requires_system_checks = "__all__"
-    stealth_options = ()
+    requires_system_checks = ()
+    """They are run here, so that with --reload a mistake is waited out like any other."""
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Adds the options, with the defaults of `ServerOptions`."""
@@ -45,6 +42,7 @@ class Command(BaseCommand):
             metavar="HOST:PORT",
             help=f"address to listen on; may be given several times; port 0 takes a free one ({DEFAULTS.addresses[0]})",
         )
+        add("--skip-checks", action="store_true", help="do not run the system checks")
         add("--workers", type=_count, default=1, metavar="N", help="processes that share the addresses (1)")
         add("--reload", action="store_true", help="restart when Python code changes; for development")
         add("--health", action=BooleanOptionalAction, default=True, help="serve grpc.health.v1")
@@ -93,14 +91,19 @@ class Command(BaseCommand):
             if given["reload"]:
                 if given["workers"] > 1:
                     raise CommandError("--reload is for one worker")
-                options = replace(options, grace_seconds=RELOAD_GRACE_SECONDS, unready_seconds=0.0)
-                autoreload.run_with_reloader(self._serve, options)
-            elif given["workers"] > 1:
-                self._serve_by_workers(options, given["workers"])
+                autoreload.run_with_reloader(self._check_and_serve, options, 1, given["skip_checks"])
             else:
-                self._serve(options)
+                self._check_and_serve(options, given["workers"], given["skip_checks"])
         except (StartError, ImproperlyConfigured) as error:
             raise CommandError(str(error)) from error
+
+    def _check_and_serve(self, options: ServerOptions, workers: int, skip_checks: bool) -> None:
+        if not skip_checks:
+            self.check()
+        if workers == 1:
+            self._serve(options)
+        else:
+            self._serve_by_workers(options, workers)
 
     def _serve(self, options: ServerOptions) -> None:
         asyncio.run(serve(options, self._announce))

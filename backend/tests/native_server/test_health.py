@@ -1,0 +1,86 @@
+"""`grpc.health.v1`: ready is who has a database with all migrations."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import grpc
+import pytest
+
+from tests.native_server.client import NOT_SERVING, SERVING, call, health, open_channel, watch_health
+from tests.native_server.process import SETTINGS, running_rungrpc
+from tests.servers import BACKEND_DIR
+
+
+def wait_for_status(channel: grpc.Channel, status: int, service: str = "") -> None:
+    """Waits until a watcher is told so."""
+    watch = watch_health(channel, service)
+    while next(watch).status != status:
+        """Not yet."""
+    watch.cancel()
+
+
+@pytest.mark.parametrize("service", ["", "native.Lab", "echo.v1.EchoService"])
+def test_a_server_is_ready_when_its_database_is_migrated(tmp_path: Path, service: str) -> None:
+    empty = tmp_path / "empty.sqlite3"
+    sqlite3.connect(empty).close()
+    with running_rungrpc(tmp_path, database=empty) as server, open_channel(server.address) as channel:
+        assert health(channel, service) == NOT_SERVING
+        assert call(channel, "Pid")  # it serves all the same
+        environment = os.environ | {
+            "DJANGO_SETTINGS_MODULE": SETTINGS,
+            "DJANGO_SQLITE_PATH": str(tmp_path / "database.sqlite3"),
+        }
+        subprocess.run(
+            [sys.executable, "manage.py", "migrate", "-v0"], cwd=BACKEND_DIR, env=environment, check=True, timeout=60
+        )
+        wait_for_status(channel, SERVING, service)
+        assert "migrations are not applied" in server.log
+
+
+def test_a_server_without_its_database_is_not_ready(tmp_path: Path, migrated: Path) -> None:
+    with running_rungrpc(tmp_path, database=migrated) as server, open_channel(server.address) as channel:
+        wait_for_status(channel, SERVING)
+        database = tmp_path / "database.sqlite3"
+        database.rename(tmp_path / "away.sqlite3")
+        database.mkdir()
+        wait_for_status(channel, NOT_SERVING)
+        assert "database 'default' cannot be reached" in server.log
+        database.rmdir()
+        (tmp_path / "away.sqlite3").rename(database)
+        wait_for_status(channel, SERVING)
+
+
+def test_unknown_services_are_not_found(guarded: grpc.Channel) -> None:
+    with pytest.raises(grpc.RpcError) as caught:
+        health(guarded, "no.such.Service")
+    assert caught.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+def test_probes_need_no_token_and_are_not_logged(guarded_server: object, guarded: grpc.Channel) -> None:
+    assert health(guarded) in (SERVING, NOT_SERVING)
+    assert "Health" not in guarded_server.log  # type: ignore[attr-defined]
+
+
+def test_without_health(tmp_path: Path, migrated: Path) -> None:
+    with (
+        running_rungrpc(tmp_path, "--no-health", "--no-reflection", database=migrated) as server,
+        open_channel(server.address) as channel,
+    ):
+        with pytest.raises(grpc.RpcError) as caught:
+            health(channel)
+        assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+def test_an_app_may_have_a_servicer_of_its_own(tmp_path: Path, migrated: Path) -> None:
+    with (
+        running_rungrpc(tmp_path, database=migrated, settings="tests.contract.settings") as server,
+        open_channel(server.address) as channel,
+    ):
+        assert health(channel) == SERVING
+        with pytest.raises(grpc.RpcError):
+            health(channel, "echo.v1.EchoService")
