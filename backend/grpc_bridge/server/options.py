@@ -15,6 +15,9 @@ ChannelOption = tuple[str, int | str]
 METADATA_ENTRY_BYTES = 32
 """What grpcio counts an entry of metadata for beside its key and its value (RFC 9113, 6.5.2)."""
 
+HTTP_HEAD_BYTES = 1024
+"""What the headers take in it that are no metadata."""
+
 UNLIMITED = -1
 
 
@@ -64,7 +67,9 @@ class ServerOptions:
     def channel(self, settings: BridgeSettings) -> list[ChannelOption]:
         """Gives grpcio's own options. Those named by hand come last and so count."""
         # The bridge refuses too much metadata with its own words; grpcio bounds what it keeps before it asks.
-        metadata_bytes = settings.max_metadata_bytes + METADATA_ENTRY_BYTES * settings.max_metadata_entries
+        metadata_bytes = (
+            settings.max_metadata_bytes + METADATA_ENTRY_BYTES * settings.max_metadata_entries + HTTP_HEAD_BYTES
+        )
         options: list[ChannelOption] = [
             ("grpc.max_receive_message_length", settings.max_receive_message_bytes),
             ("grpc.max_send_message_length", UNLIMITED),  # the bridge has looked already

@@ -1,4 +1,4 @@
-"""What a call gets here that the contract suite does not look at: limits, interceptors, the caller, reflection, the log."""
+"""What a call gets here that the contract suite does not look at: limits, interceptors, reflection, the log."""
 
 from __future__ import annotations
 

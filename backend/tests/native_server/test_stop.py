@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -37,8 +39,7 @@ def test_calls_that_are_open_may_end(tmp_path: Path, migrated: Path, workers: st
     ):
         running = stream(channel, "WaitForFile", str(tmp_path / "go"))
         watch = watch_health(channel)
-        while next(watch).status != SERVING:
-            """A moment after the start."""
+        wait_until_serving(watch)
         server.process.send_signal(signal.SIGTERM)
         assert next(watch).status == NOT_SERVING
         assert_unavailable(watch)
@@ -69,12 +70,18 @@ def test_a_second_signal_ends_the_waiting(tmp_path: Path, migrated: Path, worker
         open_channel(server.address) as channel,
     ):
         running, watch = stream(channel, "WaitForFile", str(tmp_path / "never")), watch_health(channel)
-        next(watch)
+        wait_until_serving(watch)
         server.process.send_signal(signal.SIGINT)
         assert NOT_SERVING in (message.status for message in watch_until_end(watch))
         server.process.send_signal(signal.SIGINT)
         assert_unavailable(running)
         assert server.process.wait(STOP_SECONDS) == 0
+
+
+def wait_until_serving(watch: Iterator[Any]) -> None:
+    """A moment after the start it is so."""
+    while next(watch).status != SERVING:
+        """Not yet."""
 
 
 def watch_until_end(watch: grpc.Call) -> list[object]:

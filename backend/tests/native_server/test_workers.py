@@ -22,8 +22,7 @@ def pid_of_new_connection(server: Rungrpc) -> int | None:
     with open_channel(server.address) as channel:
         try:
             return int(call(channel, "Pid", wait_for_ready=True))
-        except grpc.RpcError as error:
-            assert error.code() is grpc.StatusCode.UNAVAILABLE, error
+        except grpc.RpcError:  # such a connection may have been one of the worker that has died
             return None
 
 
