@@ -2,8 +2,8 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo dev setup tools seed test test-backend test-frontend test-e2e conformance lint lint-backend lint-frontend \
-	lint-protos check-protos protos fmt lock clean
+.PHONY: help demo dev setup tools seed test test-backend test-postgres test-frontend test-e2e conformance \
+	lint lint-backend lint-frontend lint-protos check-protos protos fmt lock clean
 
 # Any Python 3 will do to start with: the script looks for one that is new enough, or takes the one that PYTHON names.
 ANY_PYTHON := $(firstword $(foreach name,python3 python3.13 python3.12 python3.11 $(PYTHON),$(shell command -v $(name) 2>/dev/null)))
@@ -38,6 +38,9 @@ check-protos: tools ## Fail if the generated code does not match the .proto file
 test-backend: tools ## Python tests, without the browser (ARGS="-k word" picks some)
 	cd backend && ../.venv/bin/pytest --ignore=tests/e2e $(ARGS)
 
+test-postgres: tools ## The same on PostgreSQL: one that DATABASE_URL names, or one that is started from an installed package
+	cd backend && ../.venv/bin/python scripts/postgres.py ../.venv/bin/pytest --ignore=tests/e2e $(ARGS)
+
 test-frontend: tools ## JavaScript tests
 	cd frontend && npm test
 
@@ -64,7 +67,7 @@ lint-protos: tools
 setup: ## Install, build and migrate everything, and run nothing
 	@$(PROJECT) setup
 
-seed: tools ## Create the demo users where they are missing
+seed: tools ## Create the demo users, products and orders where they are missing
 	.venv/bin/python backend/manage.py seed
 
 lock: tools ## Lock the versions and hashes of the Python packages that requirements/*.in name

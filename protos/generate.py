@@ -34,7 +34,7 @@ WELL_KNOWN = Path(grpc_tools.__file__).parent / "_proto"
 """google/protobuf/*.proto"""
 COMMON = Path(google.type.__path__[0]).parent.parent
 """google/type/*.proto and google/rpc/*.proto, as the package googleapis-common-protos installs them."""
-COMMON_IN_JS = ("google/rpc/error_details.proto", "google/rpc/status.proto")
+COMMON_IN_JS = ("google/rpc/error_details.proto", "google/rpc/status.proto", "google/type/money.proto")
 
 PACKAGE = PYTHON_OUT.name
 KEEP = {"__init__.py", "py.typed", "__pycache__"}

@@ -10,6 +10,7 @@
 
     # in a handler: who is logged in, as in a view; `get_user(context)` in a `def` handler
     user = await grpc_bridge.aget_user(context)
+    grpc_bridge.release_thread()  # where the handler goes on to wait for long
 
 These functions are the public surface; everything else may change.
 """
@@ -18,13 +19,14 @@ from __future__ import annotations
 
 from grpc_bridge.caller import aget_user, get_session, get_user, set_user
 from grpc_bridge.conf import load_settings
+from grpc_bridge.lifecycle import release_thread
 from grpc_bridge.registry import discovered_registry
 from grpc_bridge.transports.asgi import Application as AsgiApplication
 from grpc_bridge.transports.asgi import AsgiBridge
 from grpc_bridge.transports.wsgi import Application as WsgiApplication
 from grpc_bridge.transports.wsgi import WsgiBridge
 
-__all__ = ["aget_user", "asgi", "get_session", "get_user", "set_user", "wsgi"]
+__all__ = ["aget_user", "asgi", "get_session", "get_user", "release_thread", "set_user", "wsgi"]
 
 
 def asgi(application: AsgiApplication) -> AsgiApplication:

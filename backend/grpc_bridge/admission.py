@@ -16,8 +16,9 @@ from django.core.signals import setting_changed
 from grpc_bridge import call_log
 from grpc_bridge.call import Call
 from grpc_bridge.call_log import LoggedCall
+from grpc_bridge.call_state import CallSource
 from grpc_bridge.conf import BridgeSettings, load_settings
-from grpc_bridge.context import AsyncContext, CallSource, SyncContext
+from grpc_bridge.context import AsyncContext, SyncContext
 from grpc_bridge.cors import configured_cors
 from grpc_bridge.interceptors import intercepted
 from grpc_bridge.policy import RequestSource, SitePolicy

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import Any
 
+from grpc_bridge.call_state import CallContext
 from grpc_bridge.conf import BridgeSettings
-from grpc_bridge.context import CallContext
 from grpc_bridge.limits import StreamClock
 from grpc_bridge.protocol.compression import ACCEPT_ENCODING, Encoding
 from grpc_bridge.protocol.frames import larger_than_max

@@ -18,8 +18,8 @@ import time
 from typing import Any
 
 from grpc_bridge.call import Call
+from grpc_bridge.call_state import CallContext, CallSource
 from grpc_bridge.conf import BridgeSettings
-from grpc_bridge.context import CallContext, CallSource
 from grpc_bridge.protocol.compression import Encoding
 from grpc_bridge.protocol.status import StatusCode, StatusError
 from grpc_bridge.protocol.wire import BinaryWire

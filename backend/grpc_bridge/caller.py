@@ -13,9 +13,12 @@ from contextvars import ContextVar
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib import auth
 from django.http import HttpRequest, parse_cookie
+
+from grpc_bridge.tokens import bearer_secret, user_of_token
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -55,7 +58,8 @@ def get_user(context: Any) -> User:
     """
     caller = _caller_of(context)
     if caller.user is None:
-        caller.user = auth.get_user(_request(context))
+        secret = bearer_secret(context)
+        caller.user = auth.get_user(_request(context)) if secret is None else user_of_token(secret)
     return caller.user
 
 
@@ -63,7 +67,11 @@ async def aget_user(context: Any) -> User:
     """Gives what `get_user` gives, for `async def` handlers."""
     caller = _caller_of(context)
     if caller.user is None:
-        caller.user = await auth.aget_user(_request(context))
+        secret = bearer_secret(context)
+        if secret is None:
+            caller.user = await auth.aget_user(_request(context))
+        else:
+            caller.user = await sync_to_async(user_of_token)(secret)
     return caller.user
 
 

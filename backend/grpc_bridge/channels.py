@@ -12,9 +12,10 @@ import threading
 import types
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError, Executor, Future
 from contextvars import Context
-from typing import Any, Protocol, TypeVar
+from functools import partial
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import grpc
 
@@ -111,49 +112,85 @@ def tell_loop(loop: asyncio.AbstractEventLoop, callback: Callable[..., object], 
     return True
 
 
-class ServingThread:
+class ServingThread(Executor):
     """A thread at the service of a call: it runs what the call's tasks submit, and carries what they send to it."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._inbox: queue.SimpleQueue[tuple[Callable[[], object] | None, object]] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[_Job | _Item | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._ended = False
 
     def serve(self) -> Iterator[Any]:
         """In the thread: runs what is submitted and gives what is sent, until `end`, or the end of the loop."""
+        try:
+            while (entry := self._next()) is not None:
+                if isinstance(entry, _Item):
+                    yield entry.value
+                elif entry.future.set_running_or_notify_cancel():
+                    entry.run()
+        finally:
+            self._give_up()
+
+    def _next(self) -> _Job | _Item | None:
         while True:
             try:
-                job, item = self._inbox.get(timeout=LOOP_CHECK_SECONDS)
+                return self._inbox.get(timeout=LOOP_CHECK_SECONDS)
             except queue.Empty:
                 if self._loop.is_closed():
-                    return
-                continue
-            if job is not None:
-                job()
-            elif item is self:
-                return
-            else:
-                yield item
+                    return None
 
-    def submit(self, job: Callable[[], object]) -> None:
-        """From anywhere: has the thread run `job`, which must not raise."""
-        self._inbox.put((job, None))
+    def _give_up(self) -> None:
+        """Nobody shall wait for what is not run any more."""
+        with self._lock:
+            self._ended = True
+        while not self._inbox.empty():
+            entry = self._inbox.get()
+            if isinstance(entry, _Job):
+                entry.future.cancel()
+
+    def submit(self, function: Callable[..., T], /, *arguments: Any, **keywords: Any) -> Future[T]:
+        """From anywhere: has the thread run `function`. Raises `RuntimeError` when it serves no more."""
+        job = _Job(Future(), partial(function, *arguments, **keywords))
+        with self._lock:
+            if self._ended:
+                raise RuntimeError("the thread has left the call")
+            self._inbox.put(job)
+        return job.future
 
     def end(self) -> None:
         """From anywhere: the thread is free after what it has been given before."""
-        self._inbox.put((None, self))
+        self._inbox.put(None)
 
     async def run(self, context: Context, function: Callable[..., T], *arguments: Any) -> T:
         """From the loop: runs `function` in the thread and gives its result, or raises its error."""
         settled: asyncio.Future[Outcome[T]] = self._loop.create_future()
-        self.submit(lambda: settle(self._loop, settled, context, function, *arguments))
+        self.submit(settle, self._loop, settled, context, function, *arguments)
         return outcome(await settled)
 
-    async def send(self, item: object) -> None:
-        """From the loop: hands `item` to `serve`, and waits until the thread comes back for more."""
+    async def send(self, value: object) -> None:
+        """From the loop: hands `value` to `serve`, and waits until the thread comes back for more."""
         taken: asyncio.Future[None] = self._loop.create_future()
-        self._inbox.put((None, item))
-        self.submit(lambda: tell_loop(self._loop, _set, taken, None))
+        self._inbox.put(_Item(value))
+        self.submit(tell_loop, self._loop, _set, taken, None)
         await taken
+
+
+class _Job(NamedTuple):
+    future: Future[Any]
+    function: Callable[[], Any]
+
+    def run(self) -> None:
+        try:
+            result = self.function()
+        except BaseException as error:
+            self.future.set_exception(error)
+        else:
+            self.future.set_result(result)
+
+
+class _Item(NamedTuple):
+    value: object
 
 
 Outcome = tuple[T | None, BaseException | None]

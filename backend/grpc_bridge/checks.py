@@ -153,7 +153,8 @@ def _check_signature(method: Method) -> CheckMessage | None:
 
 
 def _check_generator(method: Method) -> CheckMessage | None:
-    if method.response_streaming or not (method.is_async_generator or _is(inspect.isgeneratorfunction, method)):
+    has_yield = inspect.isgeneratorfunction(function_of(method)) or _is(inspect.isgeneratorfunction, method)
+    if method.response_streaming or not (method.is_async_generator or has_yield):
         return None
     return _wrong(
         method,

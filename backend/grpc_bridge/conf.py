@@ -79,6 +79,14 @@ class BridgeSettings:
     cors_max_age_seconds: int = 2 * 60 * 60
     """How long a browser may remember the answer to a preflight, in seconds. Browsers have limits of their own."""
 
+    default_access: str = "grpc_bridge.access.anyone"
+    """Dotted path to the rule of methods that declare none by `@allow`; see `access.py`. With
+    `grpc_bridge.access.nobody` methods are closed until somebody opens them."""
+
+    token_user: str | None = None
+    """Dotted path to a function that takes the secret of an `authorization: Bearer` entry and gives its user, or None
+    for a secret that is no good. Without one such entries mean nothing to the bridge."""
+
     @property
     def limits_stream_time(self) -> bool:
         """Whether any stream may be ended for taking too long."""
@@ -109,6 +117,29 @@ def _positive(key: str, value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 2**32:
         raise ImproperlyConfigured(f"GRPC_BRIDGE[{key!r}] must be a positive integer below 2**32, not {value!r}")
     return value
+
+
+def _function(key: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise ImproperlyConfigured(f"GRPC_BRIDGE[{key!r}] must be a dotted path to a function, not {value!r}")
+    try:
+        found = import_string(value)
+    except ImportError as error:
+        raise ImproperlyConfigured(f"GRPC_BRIDGE[{key!r}] names {value!r}, which fails: {error}") from error
+    if not callable(found):
+        raise ImproperlyConfigured(f"GRPC_BRIDGE[{key!r}] names {value!r}, which is no function")
+    return value
+
+
+def named_function(key: str) -> Callable[..., Any] | None:
+    """Gives the function that one setting names, None if it names none. Raises `ImproperlyConfigured` for a wrong name.
+
+    For what is asked where no `BridgeSettings` are at hand; other settings are not looked at.
+    """
+    given = getattr(settings, "GRPC_BRIDGE", {})
+    path = given.get(key) if isinstance(given, dict) else None
+    path = path or getattr(BridgeSettings, key.lower())
+    return None if path is None else import_string(_function(key, path))
 
 
 def _seconds(key: str, value: object) -> float:
@@ -167,6 +198,8 @@ _READERS: dict[str, Callable[[str, object], Any]] = {
     "CORS_ALLOWED_ORIGINS": _texts(check_origin),
     "CORS_ALLOWED_ORIGIN_REGEXES": _texts(check_origin_regex),
     "CORS_ALLOW_CREDENTIALS": _boolean,
+    "DEFAULT_ACCESS": _function,
+    "TOKEN_USER": _or_none(_function),
     "INTERCEPTORS": _interceptors,
     "LOG_CALLS": _boolean,
     "MAX_CONCURRENT_CALLS": _or_none(_positive),

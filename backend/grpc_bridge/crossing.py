@@ -6,8 +6,9 @@ interceptor and handler differ it gets a stand-in of its own kind, which runs th
     to_def      the `async def` handler runs on the call's event loop, the thread of the `def` wrapper waits for it
     to_async    the `def` handler runs in a thread of the pool, the task of the `async def` wrapper waits for it
 
-A thread that waits for the loop runs what the same call has to do in a thread: one call holds one thread, however often
-it crosses, so calls cannot starve each other of threads.
+A thread that waits for the loop runs what the same call has to do in a thread, `sync_to_async` included: one call holds
+one thread, however often it crosses, so calls cannot starve each other of threads, and what it does with the database
+is done by one connection.
 
 A stand-in gives the handler the call's context of the handler's kind, not an object that a wrapper made around the
 context of its own. An interceptor that hands a stand-in back unwrapped costs nothing: the handler itself runs.
@@ -18,7 +19,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import asynccontextmanager, nullcontext, suppress
+from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar, copy_context
 from functools import partial
 from typing import Any, TypeVar
@@ -31,7 +32,7 @@ from grpc_bridge.channels import LoopMessages, Outcome, ServingThread, outcome, 
 from grpc_bridge.context import AsyncContext, SyncContext, view
 from grpc_bridge.dispatch import Requests, async_requests, give_responses, readable
 from grpc_bridge.executors import begin_in_call_thread, in_call_thread
-from grpc_bridge.lifecycle import AsyncCallThread, leave_thread
+from grpc_bridge.lifecycle import leave_thread, sync_code_in
 from grpc_bridge.protocol.status import StatusCode, StatusError
 from grpc_bridge.registry import Handler, Method
 
@@ -92,7 +93,8 @@ class Crossing:
                     while (response := await thread.run(variables, next, responses, _END)) is not _END:
                         yield response
                 finally:
-                    thread.submit(partial(variables.run, _close, responses))
+                    with suppress(RuntimeError):  # the thread has gone already, and the call with it
+                        thread.submit(variables.run, _close, responses)
 
         return self._stand_in(method, stream if method.response_streaming else unary)
 
@@ -197,7 +199,7 @@ class Crossing:
 
 
 async def _on_loop(run: Callable[[ServingThread], Awaitable[T]], thread: ServingThread) -> T:
-    with nullcontext() if AsyncCallThread.is_entered() else AsyncCallThread():
+    with sync_code_in(thread):
         return await run(thread)
 
 

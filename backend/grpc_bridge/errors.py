@@ -5,7 +5,8 @@ exception raised by a handler            status
 any, after context.abort(...)            the one given to abort
 any, after context.set_code(...)         the one that was set, as in grpcio
 StatusError                              its own (raised by the protocol core)
-an entry of EXCEPTION_CODES              its code; the exception's text is for the log only
+an entry of EXCEPTION_CODES              its code; the exception's text is for the log only, but where a
+                                         ValidationError names fields, the caller gets those as error details
 any other                                UNKNOWN, a generic message and a call id; the log has the traceback, and
                                          Django's signal got_request_exception is sent, as for a view
 
@@ -22,11 +23,12 @@ from django.core.exceptions import ObjectDoesNotExist, PermissionDenied, Suspici
 from django.core.signals import got_request_exception
 from django.http import Http404
 
+from grpc_bridge.error_details import STATUS_DETAILS, field_violations
 from grpc_bridge.protocol.metadata import InvalidMetadataError
 from grpc_bridge.protocol.status import StatusCode, StatusError
 
 if TYPE_CHECKING:
-    from grpc_bridge.context import CallContext
+    from grpc_bridge.call_state import CallContext
 
 logger = logging.getLogger("grpc_bridge")
 
@@ -66,7 +68,10 @@ def status_of(error: Exception, context: CallContext) -> tuple[StatusCode, str]:
     for kind, (code, message) in EXCEPTION_CODES.items():
         if isinstance(error, kind):
             logger.info("%s ended with %s (call %s)", context.path, code.name, context.call_id, exc_info=error)
-            return code, context.status_message or message
+            told = context.status_message or message
+            if isinstance(error, ValidationError) and (details := field_violations(error, code, told)):
+                context.add_trailing_metadata(STATUS_DETAILS, details)
+            return code, told
     logger.error("%s failed (call %s)", context.path, context.call_id, exc_info=error)
     got_request_exception.send_robust(sender=type(context), request=None)
     return StatusCode.UNKNOWN, context.status_message or f"Exception calling application (call {context.call_id})"

@@ -25,8 +25,9 @@ import grpc
 
 from grpc_bridge.arity import fitted, handler_of
 from grpc_bridge.call import Call
+from grpc_bridge.call_state import CallContext
 from grpc_bridge.conf import Interceptor
-from grpc_bridge.context import CallContext, SyncContext, view
+from grpc_bridge.context import SyncContext, view
 from grpc_bridge.crossing import Crossing, original
 from grpc_bridge.executors import background_loop
 from grpc_bridge.protocol.metadata import Metadatum

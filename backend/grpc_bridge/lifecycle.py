@@ -129,13 +129,7 @@ class AsyncCallThread:
         if self._callers_thread is not None:
             self._callers_thread.submit(copy_context().run, call_finished)
         elif executor is not None:
-            executor.submit(leave_thread)
-            executor.shutdown(wait=False)  # waiting would hold up the event loop for a query that was cancelled
-
-    @staticmethod
-    def is_entered() -> bool:
-        """Whether the current task is inside such a block."""
-        return SyncToAsync.thread_sensitive_context.get(None) is not None
+            _end_thread(executor)
 
     async def started(self) -> None:
         """Sends `request_started` if somebody besides Django listens; `request_finished` then follows at the end."""
@@ -144,7 +138,39 @@ class AsyncCallThread:
                 await request_started.asend(sender=Call)
 
 
+def release_thread() -> None:
+    """Lets go of the thread that an `async def` handler has used for sync code so far, with its database connections.
+
+    For a stream that has asked the database who calls and will now wait for long: it would keep both until its end.
+    Sync code that it runs later gets a new thread. Does nothing for a call that has none.
+    """
+    context = SyncToAsync.thread_sensitive_context.get(None)
+    if context is None or callers_thread.get() is not None:
+        return
+    executor = SyncToAsync.context_to_thread_executor.pop(context, None)
+    if executor is not None:
+        _end_thread(executor)
+
+
+def _end_thread(executor: Executor) -> None:
+    executor.submit(leave_thread)
+    executor.shutdown(wait=False)  # waiting would hold up the event loop for a query that was cancelled
+
+
 def leave_thread() -> None:
     """Sends `request_finished` and closes the connections of a thread that ends."""
     request_finished.send(sender=Call)
     connections.close_all()  # of no use to another thread
+
+
+@contextmanager
+def sync_code_in(executor: Executor) -> Iterator[None]:
+    """Has `executor` run what the current task hands to `sync_to_async`, as every async ORM call does."""
+    context = ThreadSensitiveContext()
+    SyncToAsync.context_to_thread_executor[context] = executor
+    token = SyncToAsync.thread_sensitive_context.set(context)
+    try:
+        yield
+    finally:
+        SyncToAsync.thread_sensitive_context.reset(token)
+        del SyncToAsync.context_to_thread_executor[context]

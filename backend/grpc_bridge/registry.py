@@ -115,9 +115,12 @@ class _HandlerCallDetails(grpc.HandlerCallDetails):
 def autodiscover(server: Any) -> None:
     """Calls `register(server)` of the `rpc` module of every installed app that has one, as Django's admin does.
 
-    `server` is a `Registry` or a real `grpc.Server`. Raises `ImproperlyConfigured` for an `rpc` module without
-    `register`; an error while importing one is not caught.
+    `server` is a `Registry` or a real `grpc.Server`; its handlers ask whether the caller may, as `access.py` says.
+    Raises `ImproperlyConfigured` for an `rpc` module without `register`; an error while importing one is not caught.
     """
+    from grpc_bridge.access import GuardedServer  # noqa: PLC0415 - it knows this module
+
+    guarded = GuardedServer(server)
     for config in apps.get_app_configs():
         if config.module is None or not module_has_submodule(config.module, "rpc"):
             continue
@@ -125,7 +128,7 @@ def autodiscover(server: Any) -> None:
         register = getattr(module, "register", None)
         if register is None:
             raise ImproperlyConfigured(f"{module.__name__} has no function register(server)")
-        register(server)
+        register(guarded)
 
 
 def discovered_registry() -> Registry:

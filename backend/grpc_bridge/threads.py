@@ -5,11 +5,12 @@ Nothing here knows what runs.
 
 from __future__ import annotations
 
+import atexit
 import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
 
 from grpc_bridge.protocol.status import StatusCode, StatusError
 
@@ -39,19 +40,22 @@ class Job:
 
 
 class SyncThreads:
-    """A pool of `max_threads` threads for which `max_waiting` jobs may wait.
+    """A pool of at most `max_threads` threads, for which `max_waiting` jobs may wait.
 
-    A `ThreadPoolExecutor` has the threads, but not the queue: its own has no end, and keeps what is cancelled.
+    Not a `ThreadPoolExecutor`: its queue has no end and keeps what is cancelled. As there, the interpreter waits at its
+    end for the jobs that run and that wait.
     """
 
     def __init__(self, max_threads: int, max_waiting: int) -> None:
-        self._executor = ThreadPoolExecutor(max_threads, thread_name_prefix="grpc_bridge")
         self._max_threads = max_threads
         self._max_waiting = max_waiting
         self._lock = threading.Lock()
         self._waiting: OrderedDict[Job, None] = OrderedDict()
-        self._busy = 0
-        self._starting = 0
+        self._threads: list[threading.Thread] = []
+        self._idle = 0
+        self._waking = 0
+        self._wakes: SimpleQueue[bool] = SimpleQueue()
+        atexit.register(self.close)
 
     def submit(self, function: Callable[..., object], *arguments: object) -> Job:
         """Has a thread call `function`, in the order of submission. It should not raise.
@@ -60,20 +64,25 @@ class SyncThreads:
         """
         job = Job(self, function, arguments)
         with self._lock:
-            has_free_thread = self._busy < self._max_threads
-            if has_free_thread:
-                self._busy += 1
-                self._starting += 1
-            elif len(self._waiting) >= self._max_waiting + self._starting:
+            has_idle_thread = self._idle > 0
+            if has_idle_thread:
+                self._idle -= 1
+                self._waking += 1
+            elif len(self._threads) < self._max_threads:
+                self._start_thread()
+            elif len(self._waiting) >= self._max_waiting + self._waking:
                 raise StatusError(StatusCode.RESOURCE_EXHAUSTED, "Too many calls wait for a thread")
             self._waiting[job] = None
-        if has_free_thread:
-            try:
-                self._executor.submit(self._work)
-            except RuntimeError:  # the interpreter ends, or the system has no more threads
-                self.forget(job)
-                raise
+        if has_idle_thread:
+            self._wakes.put(True)
         return job
+
+    def _start_thread(self) -> None:
+        """With the lock held, so a new thread has to wait for what it is to do."""
+        thread = threading.Thread(target=self._work, name=f"grpc_bridge_{len(self._threads)}", daemon=True)
+        thread.start()
+        self._threads.append(thread)
+        self._waking += 1
 
     def forget(self, job: Job) -> None:
         """Takes a job out of the queue, if it is still there."""
@@ -83,18 +92,30 @@ class SyncThreads:
     def load(self) -> tuple[int, int]:
         """Gives how many threads are busy and how many jobs wait."""
         with self._lock:
-            return self._busy, len(self._waiting)
+            return len(self._threads) - self._idle, len(self._waiting)
+
+    def close(self) -> None:
+        """Waits until all jobs have ended, and ends the threads. Nothing may be submitted any more."""
+        for _ in self._threads:
+            self._wakes.put(False)
+        for thread in self._threads:
+            thread.join()
 
     def _work(self) -> None:
-        """In a thread: runs jobs as long as some wait."""
-        starting = 1
-        while True:
-            with self._lock:
-                self._starting -= starting
-                starting = 0
-                if not self._waiting:
-                    self._busy -= 1
-                    return
-                job, _ = self._waiting.popitem(last=False)
-            job.run()
-            del job  # or it would live until the next one comes
+        """In a thread: runs jobs as long as some wait, then waits for more."""
+        goes_on = True
+        while goes_on:
+            job = self._next(waking=1)
+            while job is not None:
+                job.run()
+                job = self._next(waking=0)
+            goes_on = self._wakes.get()
+
+    def _next(self, waking: int) -> Job | None:
+        """Gives the job that waits longest. Without one the thread is idle. `waking` is 1 for its first."""
+        with self._lock:
+            self._waking -= waking
+            if self._waiting:
+                return self._waiting.popitem(last=False)[0]
+            self._idle += 1
+            return None

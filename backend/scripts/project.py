@@ -17,6 +17,7 @@ from steps import BACKEND, BUNDLE_STAMP, FRONTEND, PYTHON, digest, install, loca
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 STOP_SECONDS = 5
 POLL_SECONDS = 0.5
+SIMULATED_RATE = "0.25"  # changes a second
 GUNICORN = [str(PYTHON), "-m", "gunicorn", "-c", str(BACKEND / "config" / "gunicorn.conf.py")]
 
 
@@ -36,8 +37,17 @@ def demo() -> None:
     port = free_port()
     install(dev=False)
     prepare_site()
+    environment = server_environment(port, DJANGO_DEBUG="0")
+    if os.environ.get("DEMO_SIMULATE") != "0":
+        simulate(environment)
     sys.stdout.flush()
-    os.execve(GUNICORN[0], GUNICORN, server_environment(port, DJANGO_DEBUG="0"))  # noqa: S606
+    os.execve(GUNICORN[0], GUNICORN, environment)  # noqa: S606
+
+
+def simulate(environment: dict) -> None:
+    """Starts customers and staff who keep the shop alive. They end with this process, which is going to be gunicorn."""
+    command = [str(PYTHON), "manage.py", "simulate_orders", "--rate", SIMULATED_RATE, "--parent", str(os.getpid())]
+    subprocess.Popen(command, cwd=str(BACKEND), env=environment, stdin=subprocess.DEVNULL)
 
 
 def dev() -> None:

@@ -130,21 +130,24 @@ def build_frontend() -> None:
 
 
 def prepare_database() -> None:
-    """Brings the database up to date and creates the demo users."""
+    """Brings the database up to date and creates the demo data: a file's when its stamp is old, a server's always."""
     database = Path(os.environ.get("DJANGO_SQLITE_PATH") or BACKEND / "db.sqlite3")
 
     def state() -> str:
         # A database that was deleted and made anew has another inode.
         inode = database.stat().st_ino if database.exists() else 0
-        seed = BACKEND / "pages" / "management" / "commands" / "seed.py"
-        migrations = sorted((BACKEND / "services").glob("*/migrations"))
-        return f"{inode} {digest(seed, REQUIREMENTS / 'base.txt', *migrations)}"
+        services = BACKEND / "services"
+        seeds = (BACKEND / "pages" / "management", BACKEND / "pages" / "demo.py", *sorted(services.glob("*/demo.py")))
+        return f"{inode} {digest(*seeds, REQUIREMENTS / 'base.txt', *sorted(services.glob('*/migrations')))}"
 
     def migrate_and_seed() -> None:
         run(PYTHON, "manage.py", "migrate", "--no-input", cwd=BACKEND)
         run(PYTHON, "manage.py", "seed", cwd=BACKEND)
 
-    step("Preparing the database", VENV_STAMPS / "database", state, migrate_and_seed, database)
+    if os.environ.get("DATABASE_URL"):
+        migrate_and_seed()
+    else:
+        step("Preparing the database", VENV_STAMPS / "database", state, migrate_and_seed, database)
 
 
 def collect_static() -> None:

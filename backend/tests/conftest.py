@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.servers import ASGI, KINDS, WSGI, Server, migrated_database, running_server
+from tests.databases import Database, migrated_database
+from tests.servers import ASGI, KINDS, WSGI, Server, running_server
 
 SETTINGS = "tests.contract.settings"
 LOG_SHOWN_CHARACTERS = 20_000
@@ -15,20 +15,21 @@ SERVER_AT_START = pytest.StashKey[tuple[Server, int]]()
 
 
 @pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     """A database with all migrations, to be copied."""
-    return migrated_database(tmp_path_factory.mktemp("database"), SETTINGS)
+    with migrated_database(tmp_path_factory.mktemp("database"), SETTINGS) as database:
+        yield database
 
 
 @pytest.fixture(scope="session")
-def asgi_server(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> Iterator[Server]:
+def asgi_server(tmp_path_factory: pytest.TempPathFactory, migrated: Database) -> Iterator[Server]:
     """gunicorn with its asgi worker."""
     with running_server(ASGI, tmp_path_factory.mktemp(ASGI), settings=SETTINGS, database=migrated) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def wsgi_server(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> Iterator[Server]:
+def wsgi_server(tmp_path_factory: pytest.TempPathFactory, migrated: Database) -> Iterator[Server]:
     """gunicorn with its gthread worker."""
     with running_server(WSGI, tmp_path_factory.mktemp(WSGI), settings=SETTINGS, database=migrated) as server:
         yield server

@@ -1,9 +1,10 @@
-"""Real gunicorn processes for tests: started on a free port, watched through their log, ended within seconds.
+"""Real server processes for tests: started on a free port, watched through their log, ended within seconds.
 
     with running_server(ASGI, directory, settings="tests.contract.settings") as server:
         http.client.HTTPConnection(server.host, server.port)
 
-The processes read the same configuration as production. Each has a database of its own, migrated before it starts.
+gunicorn's processes read the same configuration as production; `other_servers.py` has other servers. Each process has a
+database of its own, migrated before it starts.
 """
 
 from __future__ import annotations
@@ -12,15 +13,17 @@ import contextlib
 import http.client
 import os
 import re
-import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.databases import Database, copied_database, migrated_database
 
 BACKEND_DIR = Path(__file__).resolve().parent.parent
 HOST = "127.0.0.1"
@@ -52,6 +55,18 @@ SIGNS_OF_FAULTS = (
 """What no server may ever log, whatever its callers do."""
 
 
+@dataclass(frozen=True)
+class Program:
+    """How a server is started on a socket that is handed to it. `tls` checks its certificate, where it has one."""
+
+    name: str
+    command: Callable[[int], list[str]]
+    """Gives the command, by the socket's file descriptor."""
+    environment: Callable[[int], dict[str, str]] = lambda _: {}
+    """Gives what the environment has beside that of the tests."""
+    tls: ssl.SSLContext | None = None
+
+
 class ServerError(Exception):
     """A server did not start, did not end or logged what it must not. The text has the log's end."""
 
@@ -64,7 +79,9 @@ class Server:
     port: int
     pid: int
     log_path: Path
+    database: Database
     host: str = HOST
+    tls: ssl.SSLContext | None = None
 
     @property
     def address(self) -> tuple[str, int]:
@@ -100,69 +117,79 @@ class Server:
         return self.log_path.stat().st_size
 
 
-def migrated_database(directory: Path, settings: str = "config.settings.test") -> Path:
-    """Makes an SQLite database with all migrations in `directory`, and gives its path."""
-    path = directory / "database.sqlite3"
-    subprocess.run(
-        [sys.executable, "manage.py", "migrate", "--verbosity", "0"],
-        cwd=BACKEND_DIR,
-        env=os.environ | {"DJANGO_SETTINGS_MODULE": settings, "DJANGO_SQLITE_PATH": str(path)},
-        check=True,
-        timeout=START_SECONDS,
+def gunicorn(kind: str, workers: int = 1) -> Program:
+    """gunicorn with a worker class, as in production."""
+    return Program(
+        kind,
+        lambda _: [sys.executable, "-m", "gunicorn", "-c", "config/gunicorn.conf.py"],
+        lambda listener: {
+            "WEB_BIND": f"fd://{listener}",
+            "WEB_CONCURRENCY": str(workers),
+            "WEB_GRACEFUL_TIMEOUT": str(GRACEFUL_SECONDS),
+            "WEB_H2C": "1",
+            "WEB_THREADS": str(WSGI_THREADS),
+            "WEB_WORKER": kind,
+        },
     )
-    return path
+
+
+def running_server(
+    kind: str,
+    directory: Path,
+    *,
+    settings: str = "config.settings.test",
+    database: Database | None = None,
+    port: int = 0,
+    workers: int = 1,
+) -> contextlib.AbstractContextManager[Server]:
+    """Runs gunicorn with a worker class of `KINDS`, as `running_program` does."""
+    return running_program(gunicorn(kind, workers), directory, settings=settings, database=database, port=port)
 
 
 @contextlib.contextmanager
-def running_server(
-    kind: str, directory: Path, *, settings: str = "config.settings.test", database: Path | None = None, port: int = 0
+def running_program(
+    program: Program, directory: Path, *, settings: str, database: Database | None = None, port: int = 0
 ) -> Iterator[Server]:
-    """Starts a server of one worker and ends it. `directory` gets its log, and its database if none is given.
+    """Starts a server and ends it. `directory` gets its log, and its database if that is a file.
 
     `database` is copied, so that servers may start from the same one. `port` is that of a server which has ended and is
     to come back; 0 takes a free one. Raises `ServerError` if the server does not start, does not end by itself when
     told to, ends with a failure, or has logged one of `SIGNS_OF_FAULTS`.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    own_database = directory / "database.sqlite3"
-    if database is None:
-        migrated_database(directory, settings)
-    else:
-        shutil.copyfile(database, own_database)
     log_path = directory / "server.log"
-    with log_path.open("ab") as log, socket.create_server((HOST, port), backlog=128) as listener:
-        port = listener.getsockname()[1]
-        process = _spawn(kind, listener, log, settings, own_database)
-    server = Server(kind, port, process.pid, log_path)
-    try:
-        _wait_until_answering(server, process)
-        yield server
-    finally:
-        killed = _stop(process)
-    _check_end(server, process, killed)
+    with contextlib.ExitStack() as stack:
+        migrated = migrated_database(directory, settings)
+        own = stack.enter_context(migrated if database is None else copied_database(database, directory))
+        with log_path.open("ab") as log, socket.create_server((HOST, port), backlog=128) as listener:
+            port = listener.getsockname()[1]
+            process = _spawn(program, listener, log, settings, own)
+        server = Server(program.name, port, process.pid, log_path, own, tls=program.tls)
+        try:
+            _wait_until_answering(server, process)
+            yield server
+        finally:
+            killed = _stop(process)
+        _check_end(server, process, killed)
 
 
-def _spawn(kind: str, listener: socket.socket, log: object, settings: str, database: Path) -> subprocess.Popen[bytes]:
+def _spawn(
+    program: Program, listener: socket.socket, log: object, settings: str, database: Database
+) -> subprocess.Popen[bytes]:
     """The socket is handed over listening, so the port cannot be taken by somebody else in between."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("WEB_", "GUNICORN_"))}
     environment |= {
         "DJANGO_SETTINGS_MODULE": settings,
-        "DJANGO_SQLITE_PATH": str(database),
         "PYTHONUNBUFFERED": "1",
         # gunicorn leaves a copy of the socket that it is handed to the garbage collection, and the heartbeat file of a
         # worker that it had to end, because a browser kept its connections open, to the end of the process.
         "PYTHONWARNINGS": "default,ignore::ResourceWarning:gunicorn.arbiter,ignore:unclosed file:ResourceWarning:sys",
-        "WEB_BIND": f"fd://{listener.fileno()}",
-        "WEB_CONCURRENCY": "1",
-        "WEB_GRACEFUL_TIMEOUT": str(GRACEFUL_SECONDS),
-        "WEB_H2C": "1",
-        "WEB_THREADS": str(WSGI_THREADS),
-        "WEB_WORKER": kind,
+        **database.environment,
     }
     return subprocess.Popen(
-        [sys.executable, "-m", "gunicorn", "-c", "config/gunicorn.conf.py"],
+        program.command(listener.fileno()),
         cwd=BACKEND_DIR,
-        env=environment,
+        env=environment | program.environment(listener.fileno()),
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=subprocess.STDOUT,
@@ -175,7 +202,12 @@ def _wait_until_answering(server: Server, process: subprocess.Popen[bytes]) -> N
     """Connections wait in the socket's queue until the worker runs, and are reset when the process ends."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
-        connection = http.client.HTTPConnection(server.host, server.port, timeout=deadline - time.monotonic())
+        seconds = deadline - time.monotonic()
+        connection = (
+            http.client.HTTPConnection(server.host, server.port, timeout=seconds)
+            if server.tls is None
+            else http.client.HTTPSConnection(server.host, server.port, timeout=seconds, context=server.tls)
+        )
         try:
             connection.request("GET", "/healthz")
             if connection.getresponse().status == 200:
@@ -211,7 +243,7 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 def _check_end(server: Server, process: subprocess.Popen[bytes], killed: bool) -> None:
     if killed:
         raise ServerError(f"The {server.kind} server did not end after SIGTERM and was killed.\n{_tail(server)}")
-    if process.returncode:
+    if process.returncode not in (0, -signal.SIGTERM):  # some servers end by the signal itself, after all else
         raise ServerError(f"The {server.kind} server ended with {process.returncode}.\n{_tail(server)}")
     log = server.log()
     for sign in SIGNS_OF_FAULTS:

@@ -1,13 +1,16 @@
 """Settings that hold everywhere. What differs by place comes from the environment or from the other modules here.
 
 Environment read here:
+    DATABASE_URL        a PostgreSQL database, as postgresql://user:password@host:port/name (default: SQLite)
     DJANGO_SQLITE_PATH  file of the SQLite database (default: db.sqlite3 in the backend folder)
     DJANGO_LOG_LEVEL    lowest level that is logged (default: INFO)
 """
 
 import os
 from pathlib import Path
+from typing import Any
 
+import dj_database_url
 from csp.constants import NONE, SELF
 
 BACKEND_DIR = Path(__file__).resolve().parent.parent.parent
@@ -28,6 +31,7 @@ INSTALLED_APPS = [
     "csp",
     "grpc_bridge",
     "services.echo",
+    "services.orders",
     "services.users",
     "pages",
 ]
@@ -63,28 +67,46 @@ TEMPLATES = [
     },
 ]
 
-DATABASES = {
-    "default": {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": os.environ.get("DJANGO_SQLITE_PATH", str(BACKEND_DIR / "db.sqlite3")),
-        "OPTIONS": {
-            # Readers do not wait for the writer, and a transaction that will write takes its lock at once instead of
-            # failing half-way.
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
-            "transaction_mode": "IMMEDIATE",
-            "timeout": 5,
-        },
+SQLITE: dict[str, Any] = {
+    "ENGINE": "django.db.backends.sqlite3",
+    "NAME": os.environ.get("DJANGO_SQLITE_PATH", str(BACKEND_DIR / "db.sqlite3")),
+    "OPTIONS": {
+        # Readers do not wait for the writer, and a transaction that will write takes its lock at once instead of
+        # failing half-way.
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 5,
     },
+}
+DATABASE_URL = os.environ.get("DATABASE_URL", "")
+DATABASES: dict[str, Any] = {
+    # A connection is kept for a minute between uses, and tried before the first use in a request or call: the database
+    # may have been started anew meanwhile.
+    "default": dj_database_url.parse(DATABASE_URL, conn_max_age=60, conn_health_checks=True) if DATABASE_URL else SQLITE
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "users.User"
+LOGIN_URL = "pages:sign-in"
+LOGIN_REDIRECT_URL = "pages:index"
+LOGOUT_REDIRECT_URL = "pages:index"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
+
+# How many proxies stand in front, each of which adds to X-Forwarded-For the address that it has seen.
+TRUSTED_PROXY_COUNT = 0
+
+GRPC_BRIDGE: dict[str, Any] = {
+    "DEFAULT_ACCESS": "grpc_bridge.access.nobody",
+    "TOKEN_USER": "services.users.logic.user_of_token",
+}
+
+# What all prices are in. A change converts nothing, and a currency without hundredths needs another field than cents.
+SHOP_CURRENCY = "EUR"
 
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"

@@ -4,6 +4,7 @@ Environment read here:
     DJANGO_SECRET_KEY            required: a long random text, the same for all processes
     DJANGO_ALLOWED_HOSTS         required: the host names that are served, separated by commas
     DJANGO_CSRF_TRUSTED_ORIGINS  further origins that may post forms, separated by commas, each with its scheme
+    DJANGO_PROXY_COUNT           how many proxies stand in front and add to X-Forwarded-For (default: 0)
     DJANGO_HTTPS                 "0" only where nobody can reach the site but over a trusted network (default: on)
 """
 
@@ -30,6 +31,8 @@ if not ALLOWED_HOSTS:
     raise ImproperlyConfigured("DJANGO_ALLOWED_HOSTS must be set in the environment for production")
 
 CSRF_TRUSTED_ORIGINS = _list("DJANGO_CSRF_TRUSTED_ORIGINS")
+
+TRUSTED_PROXY_COUNT = int(os.environ.get("DJANGO_PROXY_COUNT", "0"))
 
 HTTPS = os.environ.get("DJANGO_HTTPS", "1") != "0"
 SECURE_SSL_REDIRECT = HTTPS

@@ -119,6 +119,10 @@ class ClientCall(grpc.Call):
         self._deadline = None if timeout is None else time.monotonic() + timeout
         self._callbacks: list[Callable[[], None]] = []
 
+    def __del__(self) -> None:
+        if self._answer.outcome is None:
+            self._exchange.close(CANCELLED)  # as a server does when it finds that nobody reads on
+
     def _advance(self) -> None:
         self._exchange.advance()
         if self._answer.outcome is not None:

@@ -245,6 +245,16 @@ async def test_a_serving_thread_gives_what_is_sent_and_runs_what_is_submitted_in
     assert ran == ["one", "job", "two"]
 
 
+async def test_what_a_serving_thread_does_not_run_any_more_is_cancelled() -> None:
+    thread = ServingThread(asyncio.get_running_loop())
+    thread.end()
+    left_over = thread.submit(lambda: None)
+    assert await in_thread(list, thread.serve()) == []
+    assert left_over.cancelled()
+    with pytest.raises(RuntimeError):
+        thread.submit(lambda: None)
+
+
 async def test_an_error_of_a_job_is_raised_where_it_is_awaited() -> None:
     thread = ServingThread(asyncio.get_running_loop())
     serving = in_thread(list, thread.serve())

@@ -12,8 +12,9 @@ from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
 
 from grpc_bridge import asgi, wsgi
+from grpc_bridge.access import anyone, staff
 from grpc_bridge.checks import check_settings
-from grpc_bridge.conf import BridgeSettings, load_settings
+from grpc_bridge.conf import BridgeSettings, load_settings, named_function
 
 NAMES = [field.name.upper() for field in fields(BridgeSettings)]
 FLOATS = [field.name.upper() for field in fields(BridgeSettings) if str(field.type).startswith("float")]
@@ -74,6 +75,34 @@ def test_what_it_cannot_be_is_refused_by_name(settings: Any, name: str, value: A
         load_settings()
     assert name in str(caught.value)
     assert repr(value) in str(caught.value)
+
+
+FUNCTIONS = ["DEFAULT_ACCESS", "TOKEN_USER"]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_is_named_by_its_path(settings: Any, name: str) -> None:
+    settings.GRPC_BRIDGE = {name: "grpc_bridge.access.staff"}
+    assert load_settings() == replace(BridgeSettings(), **{name.lower(): "grpc_bridge.access.staff"})
+    assert named_function(name) is staff
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize(
+    "value", [0, "", "nowhere", "grpc_bridge.access.no_such", "grpc_bridge.access.__name__", []], ids=repr
+)
+def test_what_names_no_function_is_refused(settings: Any, name: str, value: Any) -> None:
+    settings.GRPC_BRIDGE = {name: value}
+    with pytest.raises(ImproperlyConfigured) as caught:
+        load_settings()
+    assert name in str(caught.value)
+    assert repr(value) in str(caught.value)
+
+
+def test_functions_where_none_are_named(settings: Any) -> None:
+    for given in ({}, {"SYNC_THREADS": 0}, None):
+        settings.GRPC_BRIDGE = given
+        assert (named_function("DEFAULT_ACCESS"), named_function("TOKEN_USER")) == (anyone, None)
 
 
 @pytest.mark.parametrize("name", ["MAX_MESSAGE_BYTES", "sync_threads", "", 5, None])

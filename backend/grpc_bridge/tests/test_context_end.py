@@ -10,7 +10,8 @@ from typing import Any
 import grpc
 import pytest
 
-from grpc_bridge.context import AsyncContext, CallContext, SyncContext
+from grpc_bridge.call_state import CallContext
+from grpc_bridge.context import AsyncContext, SyncContext
 from grpc_bridge.protocol.status import StatusCode, StatusError
 from grpc_bridge.tests.calls import async_context, sync_context
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import grpc
 import pytest
+from asgiref.sync import sync_to_async
 from django.contrib.auth.models import AnonymousUser
 
 from grpc_bridge import executors
@@ -28,6 +28,7 @@ from grpc_bridge.tests.interception import (
     handler,
     wrapped,
 )
+from grpc_bridge.threads import SyncThreads
 
 NOT_REACHED_SECONDS = 30
 """How long handlers wait that are to be stopped."""
@@ -40,12 +41,11 @@ def transport(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def one_thread(monkeypatch: pytest.MonkeyPatch) -> Any:
+def one_thread(monkeypatch: pytest.MonkeyPatch) -> SyncThreads:
     """The pool has one thread only."""
-    pool = ThreadPoolExecutor(1)
+    pool = SyncThreads(1, 100)
     monkeypatch.setattr(executors, "_threads", pool)
-    yield pool
-    pool.shutdown()
+    return pool
 
 
 def call(
@@ -255,9 +255,8 @@ class Slow(grpc.ServerInterceptor):
     released = threading.Event()
 
 
-@pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("flavour", [SYNC, ASYNC])
-def test_no_handler_runs_whose_call_has_ended_meanwhile(transport: str, flavour: str) -> None:
+def test_no_handler_runs_whose_call_has_ended_meanwhile(transport: str, flavour: str, one_thread: SyncThreads) -> None:
     ran: list[str] = []
     slow, done = Slow(), threading.Event()
     slow.released = threading.Event()
@@ -277,7 +276,9 @@ def test_no_handler_runs_whose_call_has_ended_meanwhile(transport: str, flavour:
     slow.released.set()
     assert done.wait(NOT_REACHED_SECONDS)
     # When the only thread takes another job, it has passed the place where the handler would run.
-    assert executors.sync_threads(1).submit(lambda: None).result(NOT_REACHED_SECONDS) is None
+    next_job = threading.Event()
+    one_thread.submit(next_job.set)
+    assert next_job.wait(NOT_REACHED_SECONDS)
     assert ran == []
 
 
@@ -322,6 +323,36 @@ def test_a_handler_and_its_wrapper_run_in_one_thread_of_the_pool() -> None:
     assert len(threads) == 6
     assert len(set(threads)) == 1
     assert threads[0] != threading.get_ident()
+
+
+@pytest.mark.parametrize("arity", ["unary_unary", "unary_stream"])
+def test_sync_code_of_an_async_handler_runs_in_the_thread_of_its_wrapper(transport: str, arity: str) -> None:
+    """So does all that it asks the database: a transaction of the wrapper is one around the handler."""
+    threads: list[int] = []
+
+    class Noting(Around):
+        def intercept_service(self, continuation: Any, details: Any) -> Any:
+            found = super().intercept_service(continuation, details)
+            inner = getattr(found, arity)
+
+            def one(request: Any, context: Any) -> Any:
+                threads.append(threading.get_ident())
+                return inner(request, context)
+
+            return wrapped(found, one)
+
+    async def unary(request: Any, context: Any) -> bytes:
+        threads.append(await sync_to_async(threading.get_ident)())
+        return b""
+
+    async def stream(request: Any, context: Any) -> Any:
+        yield await unary(request, context)
+        yield await unary(request, context)
+
+    answer = call(transport, stream if arity == "unary_stream" else unary, Noting(), arity=arity)
+    assert answer.code is grpc.StatusCode.OK
+    assert len(threads) == {"unary_unary": 2, "unary_stream": 3}[arity]
+    assert len(set(threads)) == 1
 
 
 @pytest.mark.parametrize("around", AROUND)

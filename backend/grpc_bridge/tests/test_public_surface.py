@@ -10,7 +10,7 @@ import grpc_bridge
 
 
 def test_the_public_names() -> None:
-    assert grpc_bridge.__all__ == ["aget_user", "asgi", "get_session", "get_user", "set_user", "wsgi"]
+    assert grpc_bridge.__all__ == ["aget_user", "asgi", "get_session", "get_user", "release_thread", "set_user", "wsgi"]
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,7 @@ def test_the_public_names() -> None:
         ("asgi", ["application"]),
         ("get_session", ["context"]),
         ("get_user", ["context"]),
+        ("release_thread", []),
         ("set_user", ["context", "user"]),
         ("wsgi", ["application"]),
     ],

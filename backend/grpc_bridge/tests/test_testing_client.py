@@ -14,6 +14,7 @@ from django.test import override_settings
 from google.protobuf.wrappers_pb2 import StringValue
 
 from generated.echo.v1 import echo_pb2, echo_pb2_grpc
+from grpc_bridge.limits import open_calls
 from grpc_bridge.testing import Client
 from grpc_bridge.tests.lab import SERVICE, AsyncLab, HandlerError, Lab, LabStub, text, texts
 
@@ -293,6 +294,7 @@ class TestLaziness:
         gc.collect()
         assert reference() is None
         assert "through" not in lab.seen
+        assert open_calls() == (0, 0)
 
 
 class TestChannel:

@@ -129,7 +129,7 @@ def test_any_number_may_come_and_be_cancelled_while_the_threads_are_busy(pool: W
     for number in range(10_000):
         pool.submit(number).cancel()
     assert pool.threads.load() == (2, 0)
-    assert pool.threads._executor._work_queue.qsize() == 0
+    assert pool.threads._wakes.empty()
 
 
 @pytest.mark.parametrize("error", [KeyError("of the job"), SystemExit(1)], ids=repr)
@@ -147,12 +147,40 @@ def test_a_job_that_raises_does_not_take_its_thread_with_it(error: BaseException
     assert record.exc_info[1] is error
 
 
-def test_no_thread_to_be_had_is_an_error_and_no_job_waits_for_it() -> None:
-    threads = SyncThreads(1, 1)
-    threads._executor.shutdown()
-    with pytest.raises(RuntimeError):
-        threads.submit(print)
-    assert threads.load()[1] == 0
+def test_no_thread_to_be_had_is_an_error_and_no_job_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    work = Work(SyncThreads(1, 1))
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", fail)
+        with pytest.raises(RuntimeError):
+            work.submit(0)
+    assert work.threads.load() == (0, 0)
+    work.submit(1)
+    work.wait_until_begun(1)
+    work.go_on()
+    assert work.begun == [1]
+
+
+def test_the_end_waits_for_all_jobs(pool: Work) -> None:
+    for number in range(5):
+        pool.submit(number)
+    pool.wait_until_begun(2)
+    threading.Timer(0.05, pool.go_on).start()
+    pool.threads.close()
+    assert sorted(pool.begun) == [0, 1, 2, 3, 4]
+    assert not any(thread.is_alive() for thread in pool.threads._threads)
+
+
+def test_threads_are_used_again_and_no_more_are_made_than_are_needed() -> None:
+    work = Work(SyncThreads(8, 1))
+    work.go_on()
+    for number in range(100):
+        work.submit(number)
+        _wait_until(lambda: work.threads.load() == (0, 0))
+    assert len(work.begun) == 100
+    assert len(work.threads._threads) == 1
 
 
 def test_under_load_no_limit_is_passed_and_nothing_is_lost() -> None:

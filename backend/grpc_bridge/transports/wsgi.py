@@ -45,8 +45,13 @@ class WsgiRequest:
 
     def metadata(self) -> tuple[Metadatum, ...]:
         """Gives the invocation metadata. Duplicates arrive joined by commas: WSGI has no other way."""
+        environ = self._environ
+        # Over HTTP/2 gunicorn says by it that it is HTTP/2.
+        no_header = "HTTP_VERSION" if environ.get("SERVER_PROTOCOL") == "HTTP/2.0" else None
         return decode_metadata(
-            (name[5:].replace("_", "-"), value) for name, value in self._environ.items() if name.startswith("HTTP_")
+            (name[5:].replace("_", "-"), value)
+            for name, value in environ.items()
+            if name.startswith("HTTP_") and name != no_header
         )
 
     def check_metadata_size(self, settings: BridgeSettings) -> None:

@@ -17,15 +17,18 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 from generated.echo.v1 import echo_pb2, echo_pb2_grpc
+from grpc_bridge.access import allow, anyone
 from services.echo import logic
 
 
 class EchoServicer(echo_pb2_grpc.EchoServiceServicer):
     """Implements `echo.v1.EchoService`; the contract says what each method does."""
 
+    @allow(anyone)
     def Echo(self, request: echo_pb2.EchoRequest, context: grpc.ServicerContext) -> echo_pb2.EchoResponse:
         return echo_pb2.EchoResponse(message=request.message, message_count=1)
 
+    @allow(anyone)
     def EchoAbort(
         self, request: echo_pb2.EchoAbortRequest, context: grpc.ServicerContext
     ) -> echo_pb2.EchoAbortResponse:
@@ -35,6 +38,7 @@ class EchoServicer(echo_pb2_grpc.EchoServiceServicer):
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
         _abort(context, code, request.message, message_count=0)
 
+    @allow(anyone)
     async def NoOp(
         self,
         request: echo_pb2.NoOpRequest,
@@ -42,6 +46,7 @@ class EchoServicer(echo_pb2_grpc.EchoServiceServicer):
     ) -> echo_pb2.NoOpResponse:
         return echo_pb2.NoOpResponse()
 
+    @allow(anyone)
     async def ServerStreamingEcho(
         self,
         request: echo_pb2.ServerStreamingEchoRequest,
@@ -56,6 +61,7 @@ class EchoServicer(echo_pb2_grpc.EchoServiceServicer):
                 await asyncio.sleep(pause_seconds)
             yield echo_pb2.ServerStreamingEchoResponse(message=request.message, sequence=sequence)
 
+    @allow(anyone)
     def ServerStreamingEchoAbort(
         self, request: echo_pb2.ServerStreamingEchoAbortRequest, context: grpc.ServicerContext
     ) -> Iterator[echo_pb2.ServerStreamingEchoAbortResponse]:
@@ -72,11 +78,13 @@ class EchoServicer(echo_pb2_grpc.EchoServiceServicer):
             yield echo_pb2.ServerStreamingEchoAbortResponse(message=request.message, sequence=sequence)
         _abort(context, code, request.message, plan.message_count)
 
+    @allow(anyone)
     def ClientStreamingEcho(
         self, request_iterator: Iterator[echo_pb2.ClientStreamingEchoRequest], context: grpc.ServicerContext
     ) -> echo_pb2.ClientStreamingEchoResponse:
         return echo_pb2.ClientStreamingEchoResponse(message_count=sum(1 for _ in request_iterator))
 
+    @allow(anyone)
     async def FullDuplexEcho(
         self,
         request_iterator: AsyncIterator[echo_pb2.FullDuplexEchoRequest],
@@ -87,6 +95,7 @@ class EchoServicer(echo_pb2_grpc.EchoServiceServicer):
             sequence += 1
             yield echo_pb2.FullDuplexEchoResponse(message=request.message, sequence=sequence)
 
+    @allow(anyone)
     def HalfDuplexEcho(
         self, request_iterator: Iterator[echo_pb2.HalfDuplexEchoRequest], context: grpc.ServicerContext
     ) -> Iterator[echo_pb2.HalfDuplexEchoResponse]:

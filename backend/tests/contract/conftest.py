@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import grpc
 import pytest
@@ -16,6 +15,7 @@ from tests.contract.grpcio_servers import running_grpcio, running_grpcio_aio
 from tests.contract.methods import FLAVOURS, path
 from tests.contract.native import NativeTransport, connect
 from tests.contract.transports import BRIDGE, GRPCIO, GRPCIO_AIO, RUNGRPC, WEB_BINARY, WEB_TEXT
+from tests.databases import Database
 from tests.native_server.process import running_rungrpc
 from tests.servers import ASGI, KINDS, SIGNS_OF_FAULTS, WSGI, Server, running_server
 
@@ -132,7 +132,7 @@ def grpcio_aio_channel(grpcio_aio_address: str) -> Iterator[grpc.Channel]:
 
 
 @pytest.fixture(scope="session")
-def rungrpc_address(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> Iterator[str]:
+def rungrpc_address(tmp_path_factory: pytest.TempPathFactory, migrated: Database) -> Iterator[str]:
     """`manage.py rungrpc`. Its log has the tracebacks of handlers that fail on purpose."""
     directory = tmp_path_factory.mktemp("rungrpc")
     with running_rungrpc(directory, database=migrated, settings=SETTINGS, faults=SIGNS_OF_FAULTS) as server:
@@ -165,7 +165,7 @@ def transport_of(request: pytest.FixtureRequest, server_of_kind: Callable[[str],
 
 @pytest.fixture(scope="package", params=KINDS)
 def site_server(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, migrated: Path
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, migrated: Database
 ) -> Iterator[Server]:
     """Each server in turn, with the settings in `site_settings.py`."""
     directory = tmp_path_factory.mktemp(f"site-{request.param}")
@@ -174,7 +174,7 @@ def site_server(
 
 
 @pytest.fixture(scope="session")
-def intercepted_asgi_server(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> Iterator[Server]:
+def intercepted_asgi_server(tmp_path_factory: pytest.TempPathFactory, migrated: Database) -> Iterator[Server]:
     """The ASGI server with interceptors."""
     directory = tmp_path_factory.mktemp("intercepted-asgi")
     with running_server(ASGI, directory, settings=INTERCEPTED_SETTINGS, database=migrated) as server:
@@ -182,7 +182,7 @@ def intercepted_asgi_server(tmp_path_factory: pytest.TempPathFactory, migrated: 
 
 
 @pytest.fixture(scope="session")
-def intercepted_wsgi_server(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> Iterator[Server]:
+def intercepted_wsgi_server(tmp_path_factory: pytest.TempPathFactory, migrated: Database) -> Iterator[Server]:
     """The WSGI server with interceptors."""
     directory = tmp_path_factory.mktemp("intercepted-wsgi")
     with running_server(WSGI, directory, settings=INTERCEPTED_SETTINGS, database=migrated) as server:

@@ -15,6 +15,7 @@ import grpc
 
 from tests.contract.case import Answer, Case
 from tests.contract.cases.messages import texts
+from tests.contract.cases.metadata import values
 from tests.contract.native import NEVER_ANSWERED
 from tests.contract.transports import GRPCIO, GRPCIO_AIO
 
@@ -49,6 +50,12 @@ DONE = {"messages": texts("done"), "code": Code.OK, "details": ""}
 
 DIFFERENCES = (
     # What a client sends.
+    Difference(
+        "invocation metadata, twice",
+        "gthread, *",
+        {"messages": [values("contract-a=1,2")]},
+        "WSGI has one value for each header, so its servers join what comes twice, as HTTP allows.",
+    ),
     Difference(
         "unary of *, 2 messages",
         BOTH,

@@ -47,6 +47,8 @@ class Connection:
     def __init__(self, server: Server, read_seconds: float = READ_SECONDS) -> None:
         self._socket = socket.create_connection(server.address, timeout=read_seconds)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if server.tls is not None:
+            self._socket = server.tls.wrap_socket(self._socket, server_hostname=server.host)
         self._reader = _Reader(socket.SocketIO(self._socket, "r"))
         self._host = f"{server.host}:{server.port}"
 

@@ -25,17 +25,22 @@ METADATA_BYTES = 64 * 1024
 _HTTP_HEADERS = frozenset(("cache-control", "content-length", "date", "server", "x-accel-buffering"))
 
 
-def connect(address: str) -> grpc.Channel:
-    """Gives a channel with a connection of its own, that takes whatever a server may send and repeats nothing."""
-    return grpc.insecure_channel(
-        address,
-        options=[
-            ("grpc.enable_retries", 0),
-            ("grpc.max_receive_message_length", NO_LIMIT),
-            ("grpc.max_metadata_size", METADATA_BYTES),
-            ("grpc.use_local_subchannel_pool", 1),
-        ],
-    )
+_OPTIONS = (
+    ("grpc.enable_retries", 0),
+    ("grpc.max_receive_message_length", NO_LIMIT),
+    ("grpc.max_metadata_size", METADATA_BYTES),
+    ("grpc.use_local_subchannel_pool", 1),
+)
+
+
+def connect(address: str, certificate: bytes | None = None) -> grpc.Channel:
+    """Gives a channel with a connection of its own, that takes whatever a server may send and repeats nothing.
+
+    With the certificate of an authority it takes TLS.
+    """
+    if certificate is None:
+        return grpc.insecure_channel(address, options=_OPTIONS)
+    return grpc.secure_channel(address, grpc.ssl_channel_credentials(certificate), options=_OPTIONS)
 
 
 def metadata_of(entries: Iterable[tuple[str, str | bytes]] | None) -> Metadata:

@@ -63,7 +63,8 @@ def test_a_stream_that_waits_is_stopped(
 def test_a_stream_that_waits_is_stopped_under_wsgi(
     wsgi_server: Server, flavour: str, key: str, leaving: str, headers: list[tuple[str, str]]
 ) -> None:
-    transport, control = GrpcWebTransport(wsgi_server, MODES[0]), Control(wsgi_server)
+    transport = GrpcWebTransport(wsgi_server, MODES[0])
+    control = Control(transport)
     with transport.open(flavour, "WaitInStream", headers) as call:
         call.send_whole([StringValue(value=key)])
         assert next(iter(call.reply())) == StringValue(value="before")

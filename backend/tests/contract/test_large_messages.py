@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import grpc
 import pytest
@@ -14,6 +13,7 @@ from tests.contract.cases.messages import MEBIBYTE, texts
 from tests.contract.grpc_web import MODES, GrpcWebTransport
 from tests.contract.native import NativeTransport, connect
 from tests.contract.transports import NATIVE, WIRES
+from tests.databases import Database
 from tests.servers import KINDS, Server, running_server
 
 SETTINGS = "tests.contract.large_settings"
@@ -48,7 +48,7 @@ CALLS = {
 
 @pytest.fixture(scope="module", params=KINDS)
 def large_server(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, migrated: Path
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, migrated: Database
 ) -> Iterator[Server]:
     """Each kind of server with the settings above."""
     with running_server(

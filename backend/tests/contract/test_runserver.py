@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -19,22 +18,24 @@ from tests.contract.case import Call
 from tests.contract.control import eventually
 from tests.contract.grpc_web import GrpcWebTransport, Mode
 from tests.contract.http_client import Connection
+from tests.databases import Database, copied_database
 from tests.servers import BACKEND_DIR, HOST, STOP_SECONDS, Server
 
 STARTED = re.compile(r"Starting development server at http://127\.0\.0\.1:(\d+)/")
 
 
 @pytest.fixture(scope="module")
-def runserver(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> Iterator[Server]:
+def runserver(tmp_path_factory: pytest.TempPathFactory, migrated: Database) -> Iterator[Server]:
     """The development server, on a port that is free."""
     directory = tmp_path_factory.mktemp("runserver")
-    database, log_path = directory / "database.sqlite3", directory / "server.log"
-    shutil.copyfile(migrated, database)
-    environment = os.environ | {
-        "DJANGO_SETTINGS_MODULE": "tests.contract.settings",
-        "DJANGO_SQLITE_PATH": str(database),
-        "PYTHONUNBUFFERED": "1",
-    }
+    with copied_database(migrated, directory) as database:
+        yield from running(directory / "server.log", database)
+
+
+def running(log_path: Path, database: Database) -> Iterator[Server]:
+    """Gives the server and ends it."""
+    settings = {"DJANGO_SETTINGS_MODULE": "tests.contract.settings", "PYTHONUNBUFFERED": "1"}
+    environment = os.environ | settings | database.environment
     with log_path.open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "manage.py", "runserver", f"{HOST}:0", "--noreload"],
@@ -44,7 +45,7 @@ def runserver(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> Itera
         assert eventually(lambda: STARTED.search(log_path.read_text()) is not None, 60), log_path.read_text()
         started = STARTED.search(log_path.read_text())
         assert started is not None
-        yield Server("runserver", int(started[1]), process.pid, log_path)
+        yield Server("runserver", int(started[1]), process.pid, log_path, database)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(STOP_SECONDS)

@@ -11,10 +11,11 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 import browser as chromium_finder
+from tests.databases import Database, migrated_database
 from tests.e2e.echo_page import EchoPage
 from tests.e2e.server_log import ServerLog
 from tests.e2e.witness import Witness
-from tests.servers import ASGI, BACKEND_DIR, WSGI, Server, migrated_database, running_server
+from tests.servers import ASGI, BACKEND_DIR, WSGI, Server, running_server
 
 FRONTEND_DIR = BACKEND_DIR.parent / "frontend"
 
@@ -78,20 +79,21 @@ def frontend_is_built() -> None:
 
 
 @pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     """A database with all migrations, to be copied."""
-    return migrated_database(tmp_path_factory.mktemp("database"), SETTINGS)
+    with migrated_database(tmp_path_factory.mktemp("database"), SETTINGS) as database:
+        yield database
 
 
 @pytest.fixture(scope="session")
-def asgi_server(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> Iterator[Server]:
+def asgi_server(tmp_path_factory: pytest.TempPathFactory, migrated: Database) -> Iterator[Server]:
     """gunicorn with its asgi worker."""
     with running_server(ASGI, tmp_path_factory.mktemp(ASGI), settings=SETTINGS, database=migrated) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def wsgi_server(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> Iterator[Server]:
+def wsgi_server(tmp_path_factory: pytest.TempPathFactory, migrated: Database) -> Iterator[Server]:
     """gunicorn with its gthread worker."""
     with running_server(WSGI, tmp_path_factory.mktemp(WSGI), settings=SETTINGS, database=migrated) as server:
         yield server

@@ -6,6 +6,7 @@ another process can read it: `ServerStreamingEcho 'the message' was stopped afte
 
 from __future__ import annotations
 
+import functools
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -46,8 +47,9 @@ class ObservedEchoConfig(AppConfig):
 
 
 def observe_async(handler: Callable[..., AsyncIterator[Any]]) -> Callable[..., AsyncIterator[Any]]:
-    """Gives an `async def` handler that does what `handler` does and logs its end."""
+    """Gives an `async def` handler that does what `handler` does and logs its end. It has the same rule."""
 
+    @functools.wraps(handler)
     async def observed(servicer: Any, request: Any, context: Any) -> AsyncIterator[Any]:
         log_begin(handler.__name__, request.message)
         outcome, count = STOPPED, 0  # a cancellation and a closed generator are no `Exception`
@@ -67,8 +69,9 @@ def observe_async(handler: Callable[..., AsyncIterator[Any]]) -> Callable[..., A
 
 
 def observe(handler: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
-    """Gives a `def` handler that does what `handler` does and logs its end."""
+    """Gives a `def` handler that does what `handler` does and logs its end. It has the same rule."""
 
+    @functools.wraps(handler)
     def observed(servicer: Any, request: Any, context: Any) -> Iterator[Any]:
         log_begin(handler.__name__, request.message)
         outcome, count = STOPPED, 0

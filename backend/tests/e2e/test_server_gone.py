@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.databases import Database
 from tests.e2e.conftest import SETTINGS
 from tests.e2e.echo_page import EchoPage
 from tests.e2e.witness import Witness
@@ -24,7 +25,7 @@ UNKNOWN = (2, "UNKNOWN")
 
 
 @pytest.fixture
-def start_server(server: Server, migrated: Path, tmp_path: Path) -> StartServer:
+def start_server(server: Server, migrated: Database, tmp_path: Path) -> StartServer:
     """Starts a server of the kind that is under test."""
 
     def start(name: str, port: int = 0) -> contextlib.AbstractContextManager[Server]:

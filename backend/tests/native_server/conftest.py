@@ -10,6 +10,7 @@ import grpc
 import pytest
 import trustme
 
+from tests.databases import Database
 from tests.native_server.client import open_channel
 from tests.native_server.process import Rungrpc, running_rungrpc
 
@@ -45,7 +46,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 
 
 @pytest.fixture(scope="session")
-def guarded_server(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> Iterator[Rungrpc]:
+def guarded_server(tmp_path_factory: pytest.TempPathFactory, migrated: Database) -> Iterator[Rungrpc]:
     """A server with `guarded_settings.py`."""
     directory = tmp_path_factory.mktemp("guarded")
     with running_rungrpc(directory, database=migrated, settings=GUARDED) as server:

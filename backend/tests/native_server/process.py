@@ -9,15 +9,15 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.databases import Database, copied_database
 from tests.servers import BACKEND_DIR, HOST, SIGNS_OF_FAULTS, START_SECONDS, STOP_SECONDS, ServerError
 
 POLL_SECONDS = 0.05
@@ -57,14 +57,12 @@ class Rungrpc:
 def start_rungrpc(
     directory: Path,
     *arguments: str,
-    database: Path,
+    database: Database,
     settings: str = SETTINGS,
     bind: Sequence[str] = (f"{HOST}:0",),
     environment: dict[str, str] | None = None,
 ) -> Rungrpc:
-    """Starts a server and does not wait for it. `database` is copied."""
-    own_database = directory / "database.sqlite3"
-    shutil.copyfile(database, own_database)
+    """Starts a server and does not wait for it."""
     log_path = directory / "server.log"
     binds = [argument for address in bind for argument in ("--bind", address)]
     with log_path.open("wb") as log:
@@ -74,10 +72,10 @@ def start_rungrpc(
             env=os.environ
             | {
                 "DJANGO_SETTINGS_MODULE": settings,
-                "DJANGO_SQLITE_PATH": str(own_database),
                 "PYTHONUNBUFFERED": "1",
                 "PYTHONWARNINGS": "default",
             }
+            | database.environment
             | (environment or {}),
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -91,36 +89,36 @@ def start_rungrpc(
 def running_rungrpc(
     directory: Path,
     *arguments: str,
-    database: Path,
+    database: Database,
     settings: str = SETTINGS,
     bind: Sequence[str] = (f"{HOST}:0",),
     environment: dict[str, str] | None = None,
     faults: Sequence[str] = FAULTS,
 ) -> Iterator[Rungrpc]:
-    """Runs a server until the end of the block, where it may have ended already.
+    """Runs a server until the end of the block, where it may have ended already. `database` is copied.
 
     Raises `ServerError` if it does not start, does not end by itself when told to, or has logged one of `faults`.
     """
-    server = start_rungrpc(
-        directory, *arguments, database=database, settings=settings, bind=bind, environment=environment
-    )
-    try:
-        wait_for(server, lambda: len(server.addresses) == len(bind))
-        yield server
-        if server.process.poll() is None and server.stop():
-            raise ServerError(f"rungrpc ended with {server.process.returncode}.\n{server.log[-8000:]}")
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(server.process.pid, signal.SIGKILL)
-        server.process.wait()
+    with copied_database(database, directory) as own:
+        server = start_rungrpc(
+            directory, *arguments, database=own, settings=settings, bind=bind, environment=environment
+        )
+        try:
+            wait_for(server, lambda: len(server.addresses) == len(bind))
+            yield server
+            if server.process.poll() is None and server.stop():
+                raise ServerError(f"rungrpc ended with {server.process.returncode}.\n{server.log[-8000:]}")
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(server.process.pid, signal.SIGKILL)
+            server.process.wait()
     for fault in faults:
         if fault in server.log:
             raise ServerError(f"rungrpc has logged {fault!r}.\n{server.log[-8000:]}")
 
 
-def wait_for(server: Rungrpc, condition: object) -> None:
+def wait_for(server: Rungrpc, condition: Callable[[], bool]) -> None:
     """Waits until something holds of a running server."""
-    assert callable(condition)
     deadline = time.monotonic() + START_SECONDS
     while not condition():
         if server.process.poll() is not None or time.monotonic() > deadline:

@@ -13,6 +13,7 @@ from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from generated.echo.v1 import echo_pb2, echo_pb2_grpc
+from tests.databases import Database
 from tests.native_server.client import PATIENCE_SECONDS, TOKEN, call, open_channel, stream
 from tests.native_server.process import Rungrpc, running_rungrpc
 
@@ -66,7 +67,7 @@ def test_far_too_much_metadata_is_refused_by_grpcio(guarded: grpc.Channel) -> No
     assert code is Code.RESOURCE_EXHAUSTED
 
 
-def test_sizes_of_messages_may_be_set(tmp_path: Path, migrated: Path) -> None:
+def test_sizes_of_messages_may_be_set(tmp_path: Path, migrated: Database) -> None:
     sizes = ("--max-receive-bytes", "100", "--max-send-bytes", "50")
     with (
         running_rungrpc(tmp_path, *sizes, database=migrated) as server,

@@ -11,6 +11,7 @@ from pathlib import Path
 import grpc
 import pytest
 
+from tests.databases import SQLITE_NAME, Database
 from tests.native_server.client import NOT_SERVING, SERVING, call, health, open_channel, watch_health
 from tests.native_server.process import SETTINGS, running_rungrpc
 from tests.servers import BACKEND_DIR
@@ -24,16 +25,23 @@ def wait_for_status(channel: grpc.Channel, status: int, service: str = "") -> No
     watch.cancel()
 
 
+with_a_file = pytest.mark.skipif(bool(os.environ.get("DATABASE_URL")), reason="is about SQLite's file")
+
+
+@with_a_file
 @pytest.mark.parametrize("service", ["", "native.Lab", "echo.v1.EchoService"])
 def test_a_server_is_ready_when_its_database_is_migrated(tmp_path: Path, service: str) -> None:
-    empty = tmp_path / "empty.sqlite3"
-    sqlite3.connect(empty).close()
-    with running_rungrpc(tmp_path, database=empty) as server, open_channel(server.address) as channel:
+    empty = Database(str(tmp_path / "empty.sqlite3"), {})
+    sqlite3.connect(empty.name).close()
+    with (
+        running_rungrpc(tmp_path, database=empty) as server,
+        open_channel(server.address) as channel,
+    ):
         assert health(channel, service) == NOT_SERVING
         assert call(channel, "Pid")  # it serves all the same
         environment = os.environ | {
             "DJANGO_SETTINGS_MODULE": SETTINGS,
-            "DJANGO_SQLITE_PATH": str(tmp_path / "database.sqlite3"),
+            "DJANGO_SQLITE_PATH": str(tmp_path / SQLITE_NAME),
         }
         subprocess.run(
             [sys.executable, "manage.py", "migrate", "-v0"], cwd=BACKEND_DIR, env=environment, check=True, timeout=60
@@ -42,10 +50,11 @@ def test_a_server_is_ready_when_its_database_is_migrated(tmp_path: Path, service
         assert "migrations are not applied" in server.log
 
 
-def test_a_server_without_its_database_is_not_ready(tmp_path: Path, migrated: Path) -> None:
+@with_a_file
+def test_a_server_without_its_database_is_not_ready(tmp_path: Path, migrated: Database) -> None:
     with running_rungrpc(tmp_path, database=migrated) as server, open_channel(server.address) as channel:
         wait_for_status(channel, SERVING)
-        database = tmp_path / "database.sqlite3"
+        database = tmp_path / SQLITE_NAME
         database.rename(tmp_path / "away.sqlite3")
         database.mkdir()
         wait_for_status(channel, NOT_SERVING)
@@ -66,7 +75,7 @@ def test_probes_need_no_token_and_are_not_logged(guarded_server: object, guarded
     assert "Health" not in guarded_server.log  # type: ignore[attr-defined]
 
 
-def test_without_health(tmp_path: Path, migrated: Path) -> None:
+def test_without_health(tmp_path: Path, migrated: Database) -> None:
     with (
         running_rungrpc(tmp_path, "--no-health", "--no-reflection", database=migrated) as server,
         open_channel(server.address) as channel,
@@ -76,7 +85,7 @@ def test_without_health(tmp_path: Path, migrated: Path) -> None:
         assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
-def test_an_app_may_have_a_servicer_of_its_own(tmp_path: Path, migrated: Path) -> None:
+def test_an_app_may_have_a_servicer_of_its_own(tmp_path: Path, migrated: Database) -> None:
     with (
         running_rungrpc(tmp_path, database=migrated, settings="tests.contract.settings") as server,
         open_channel(server.address) as channel,

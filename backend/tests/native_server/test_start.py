@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.databases import Database
 from tests.native_server.client import call, open_channel
 from tests.native_server.process import running_rungrpc, start_rungrpc, wait_for
 from tests.servers import HOST, START_SECONDS
@@ -14,7 +15,7 @@ from tests.servers import HOST, START_SECONDS
 FREE = f"{HOST}:0"
 
 
-def test_it_listens_on_all_addresses_and_says_which(tmp_path: Path, migrated: Path) -> None:
+def test_it_listens_on_all_addresses_and_says_which(tmp_path: Path, migrated: Database) -> None:
     socket_path = tmp_path / "s"
     with running_rungrpc(tmp_path, database=migrated, bind=(FREE, FREE, f"unix:{socket_path}")) as server:
         first, second, third = server.addresses
@@ -26,7 +27,7 @@ def test_it_listens_on_all_addresses_and_says_which(tmp_path: Path, migrated: Pa
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_an_address_that_is_taken_is_an_error(tmp_path: Path, migrated: Path, workers: str) -> None:
+def test_an_address_that_is_taken_is_an_error(tmp_path: Path, migrated: Database, workers: str) -> None:
     with running_rungrpc(tmp_path, "--workers", "2", database=migrated) as server:
         directory = tmp_path / "second"
         directory.mkdir()
@@ -45,7 +46,7 @@ def test_an_address_that_is_taken_is_an_error(tmp_path: Path, migrated: Path, wo
     ],
 )
 def test_what_is_wrong_with_tls(
-    tmp_path: Path, migrated: Path, arguments: tuple[str, ...], text: str, workers: str
+    tmp_path: Path, migrated: Database, arguments: tuple[str, ...], text: str, workers: str
 ) -> None:
     server = start_rungrpc(tmp_path, *arguments, "--workers", workers, database=migrated)
     assert server.process.wait(START_SECONDS) == 1
@@ -53,13 +54,13 @@ def test_what_is_wrong_with_tls(
     assert server.addresses == []
 
 
-def test_settings_that_are_wrong_are_an_error(tmp_path: Path, migrated: Path) -> None:
+def test_settings_that_are_wrong_are_an_error(tmp_path: Path, migrated: Database) -> None:
     server = start_rungrpc(tmp_path, database=migrated, settings="config.settings.prod")
     assert server.process.wait(START_SECONDS) == 1
     assert "DJANGO_SECRET_KEY" in server.log
 
 
-def test_a_port_may_be_taken_again_at_once(tmp_path: Path, migrated: Path) -> None:
+def test_a_port_may_be_taken_again_at_once(tmp_path: Path, migrated: Database) -> None:
     with running_rungrpc(tmp_path, database=migrated) as server:
         address = server.address
         with open_channel(address) as channel:
@@ -71,7 +72,7 @@ def test_a_port_may_be_taken_again_at_once(tmp_path: Path, migrated: Path) -> No
         assert call(channel, "Pid") == str(server.process.pid)
 
 
-def test_it_starts_anew_when_code_changes(tmp_path: Path, migrated: Path) -> None:
+def test_it_starts_anew_when_code_changes(tmp_path: Path, migrated: Database) -> None:
     (tmp_path / "changing").mkdir()
     for name, text in {
         "changing/__init__.py": "",

@@ -11,6 +11,7 @@ from typing import Any
 import grpc
 import pytest
 
+from tests.databases import Database
 from tests.native_server.client import NOT_SERVING, SERVING, health, open_channel, stream, watch_health
 from tests.native_server.process import running_rungrpc
 from tests.servers import STOP_SECONDS
@@ -32,7 +33,7 @@ def assert_unavailable(running: grpc.Call) -> None:
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_calls_that_are_open_may_end(tmp_path: Path, migrated: Path, workers: str) -> None:
+def test_calls_that_are_open_may_end(tmp_path: Path, migrated: Database, workers: str) -> None:
     with (
         running_rungrpc(tmp_path, "--grace", LONG, "--workers", workers, database=migrated) as server,
         open_channel(server.address) as channel,
@@ -51,7 +52,7 @@ def test_calls_that_are_open_may_end(tmp_path: Path, migrated: Path, workers: st
 
 
 @pytest.mark.parametrize("method", ["WaitForFile", "WaitForEver"])
-def test_calls_that_do_not_end_get_unavailable(tmp_path: Path, migrated: Path, method: str) -> None:
+def test_calls_that_do_not_end_get_unavailable(tmp_path: Path, migrated: Database, method: str) -> None:
     with (
         running_rungrpc(tmp_path, "--grace", "0.1", database=migrated) as server,
         open_channel(server.address) as channel,
@@ -64,7 +65,7 @@ def test_calls_that_do_not_end_get_unavailable(tmp_path: Path, migrated: Path, m
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_a_second_signal_ends_the_waiting(tmp_path: Path, migrated: Path, workers: str) -> None:
+def test_a_second_signal_ends_the_waiting(tmp_path: Path, migrated: Database, workers: str) -> None:
     with (
         running_rungrpc(tmp_path, "--grace", LONG, "--workers", workers, database=migrated) as server,
         open_channel(server.address) as channel,
@@ -92,7 +93,7 @@ def watch_until_end(watch: grpc.Call) -> list[object]:
     return told
 
 
-def test_calls_come_in_while_health_says_that_it_ends(tmp_path: Path, migrated: Path) -> None:
+def test_calls_come_in_while_health_says_that_it_ends(tmp_path: Path, migrated: Database) -> None:
     with (
         running_rungrpc(tmp_path, "--unready", LONG, "--grace", LONG, database=migrated) as server,
         open_channel(server.address) as channel,
@@ -109,7 +110,7 @@ def test_calls_come_in_while_health_says_that_it_ends(tmp_path: Path, migrated: 
         assert time.monotonic() - begun < STOP_SECONDS
 
 
-def test_the_log_says_how_calls_ended(tmp_path: Path, migrated: Path) -> None:
+def test_the_log_says_how_calls_ended(tmp_path: Path, migrated: Database) -> None:
     with (
         running_rungrpc(tmp_path, "--grace", "0", database=migrated) as server,
         open_channel(server.address) as channel,

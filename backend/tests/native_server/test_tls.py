@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import grpc
 import pytest
 
+from tests.databases import Database
 from tests.native_server.client import CHANNEL_OPTIONS, call, open_channel
 from tests.native_server.conftest import Certificates
 from tests.native_server.process import running_rungrpc
@@ -23,7 +23,9 @@ def credentials(certificates: Certificates, *, with_client: bool) -> grpc.Channe
 
 
 @pytest.fixture(scope="module")
-def tls_address(tmp_path_factory: pytest.TempPathFactory, migrated: Path, certificates: Certificates) -> Iterator[str]:
+def tls_address(
+    tmp_path_factory: pytest.TempPathFactory, migrated: Database, certificates: Certificates
+) -> Iterator[str]:
     """A server with a certificate."""
     arguments = ("--tls-cert", str(certificates.server_cert), "--tls-key", str(certificates.server_key))
     with running_rungrpc(tmp_path_factory.mktemp("tls"), *arguments, database=migrated) as server:
@@ -34,7 +36,7 @@ def tls_address(tmp_path_factory: pytest.TempPathFactory, migrated: Path, certif
 def mutual_tls_address(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
-    migrated: Path,
+    migrated: Database,
     certificates: Certificates,
 ) -> Iterator[str]:
     """A server that asks callers for theirs."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import grpc
 
+from tests.databases import Database
 from tests.native_server.client import PATIENCE_SECONDS, call, open_channel
 from tests.native_server.process import Rungrpc, running_rungrpc
 
@@ -56,7 +57,7 @@ def is_running(pid: int) -> bool:
     return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text() if Path("/proc/self/status").exists() else True
 
 
-def test_connections_are_shared_out(tmp_path: Path, migrated: Path) -> None:
+def test_connections_are_shared_out(tmp_path: Path, migrated: Database) -> None:
     with running_rungrpc(tmp_path, "--workers", "3", database=migrated) as server:
         pids = all_pids(server, 3)
         assert server.process.pid not in pids
@@ -64,7 +65,7 @@ def test_connections_are_shared_out(tmp_path: Path, migrated: Path) -> None:
         assert not any(is_running(pid) for pid in pids)
 
 
-def test_a_worker_that_dies_is_replaced(tmp_path: Path, migrated: Path) -> None:
+def test_a_worker_that_dies_is_replaced(tmp_path: Path, migrated: Database) -> None:
     with running_rungrpc(tmp_path, "--workers", "2", database=migrated) as server:
         pids = all_pids(server, 2)
         victim, survivor = sorted(pids)
@@ -77,7 +78,7 @@ def test_a_worker_that_dies_is_replaced(tmp_path: Path, migrated: Path) -> None:
         assert victim not in all_pids(server, 2)
 
 
-def test_no_worker_outlives_the_first_process(tmp_path: Path, migrated: Path) -> None:
+def test_no_worker_outlives_the_first_process(tmp_path: Path, migrated: Database) -> None:
     with running_rungrpc(tmp_path, "--workers", "2", database=migrated) as server:
         pids = all_pids(server, 2)
         server.process.kill()
@@ -85,7 +86,7 @@ def test_no_worker_outlives_the_first_process(tmp_path: Path, migrated: Path) ->
         assert eventually(lambda: not any(is_running(pid) for pid in pids))
 
 
-def test_a_worker_that_does_not_end_is_killed(tmp_path: Path, migrated: Path) -> None:
+def test_a_worker_that_does_not_end_is_killed(tmp_path: Path, migrated: Database) -> None:
     with running_rungrpc(tmp_path, "--workers", "2", "--grace", "0", database=migrated) as server:
         pid = min(all_pids(server, 2))
         os.kill(pid, signal.SIGSTOP)

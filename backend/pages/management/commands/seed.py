@@ -1,47 +1,29 @@
 """`manage.py seed`: the demo data of a developer's machine."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
-
-@dataclass(frozen=True)
-class DemoUser:
-    """An account that everybody knows: these passwords stand in the README."""
-
-    email: str
-    name: str
-    password: str
-    is_admin: bool = False
-
-
-DEMO_USERS = (
-    DemoUser("demo@example.com", "Demo User", "demo-password"),
-    DemoUser("admin@example.com", "Demo Admin", "admin-password", is_admin=True),
-)
+from pages import demo
+from services.orders import demo as shop
 
 
 class Command(BaseCommand):
     """Creates what is missing and leaves the rest as it is, so that it can run at any time."""
 
-    help = "Create the demo users, where they are missing. Refuses outside local and test settings."
+    help = (
+        "Create the demo users, products and orders, where they are missing. Refuses outside local and test settings."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Writes the users. Raises CommandError where DEMO_DATA is off: well-known passwords open a real site."""
+        """Writes them. Raises CommandError where DEMO_DATA is off: well-known passwords open a real site."""
         if not settings.DEMO_DATA:
             raise CommandError("demo users have well-known passwords: seed only where settings.DEMO_DATA is on")
         with transaction.atomic():
-            created = [user.email for user in DEMO_USERS if self._create(user)]
+            created = [user.email for user, is_new in map(demo.ensure_user, demo.USERS) if is_new]
+        customers = [user for user, _ in map(demo.ensure_user, demo.USERS) if user.is_customer]
+        products, orders = shop.ensure_products(), shop.ensure_orders(customers)
+        created += [f"{count} {name}" for count, name in ((products, "products"), (orders, "orders")) if count]
         self.stdout.write(f"created: {', '.join(created)}" if created else "nothing to create")
-
-    def _create(self, demo: DemoUser) -> bool:
-        users = get_user_model()._default_manager
-        if users.filter(email__iexact=demo.email).exists():
-            return False
-        create = users.create_superuser if demo.is_admin else users.create_user
-        create(email=demo.email, name=demo.name, password=demo.password)
-        return True

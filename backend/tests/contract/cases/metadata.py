@@ -86,6 +86,7 @@ CASES = (
         (("contract-a", "!\"#$%&'()*+-./:;<=>?@[\\]^`{|}~"),),
         "contract-a=!\"#$%&'()*+-./:;<=>?@[\\]^`{|}~",
     ),
+    _shown("invocation metadata, twice", (("contract-a", "1"), ("contract-a", "2")), "contract-a=1", "contract-a=2"),
     _shown("invocation metadata, bytes", (("contract-bin", b"\x00\xff"),), "contract-bin=00ff"),
     _shown("invocation metadata, no bytes", (("contract-bin", b""),), "contract-bin="),
     _shown(

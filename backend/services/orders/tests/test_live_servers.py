@@ -1,0 +1,137 @@
+"""Updates from real servers with several workers, of which some are killed, while another process changes orders."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from generated.orders.v1 import orders_pb2 as pb
+from tests.contract.grpc_web import MODES, Mode, Reply
+from tests.contract.http_client import Connection
+from tests.servers import BACKEND_DIR, KINDS, Server, running_server
+
+WORKERS = 2
+STREAMS = 6
+PATH = "/orders.v1.OrderService/StreamOrderUpdates"
+PROCESS_SECONDS = 50.0
+ORDERS = 20
+BEFORE_EACH_KILL = 25
+"""How many updates a client has seen when the workers are killed under it."""
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Each kind of server, with several workers."""
+    with running_server(request.param, tmp_path_factory.mktemp("server"), workers=WORKERS) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def cookies(server: Server) -> dict[str, str]:
+    """The sessions of a customer and of somebody of the staff."""
+    done = subprocess.run(**other_process(server, "prepare"), check=True, timeout=PROCESS_SECONDS)
+    cookies: dict[str, str] = json.loads(done.stdout)
+    return cookies
+
+
+def other_process(server: Server, *words: str) -> dict[str, object]:
+    """What starts a process that uses the server's database."""
+    return {
+        "args": [sys.executable, "-m", "services.orders.tests.other_process", *words],
+        "cwd": BACKEND_DIR,
+        "env": os.environ | {"DJANGO_SETTINGS_MODULE": "config.settings.test"} | server.database.environment,
+        "stdout": subprocess.PIPE,
+    }
+
+
+@contextmanager
+def changing(server: Server) -> Iterator[subprocess.Popen[bytes]]:
+    """Another process that changes orders."""
+    process = subprocess.Popen(**other_process(server, "change", str(ORDERS)))  # type: ignore[call-overload]
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def events(process: subprocess.Popen[bytes]) -> list[tuple[int, int]]:
+    """Waits for the end of the changes. Gives order and version of all events there are."""
+    output, _ = process.communicate(timeout=PROCESS_SECONDS)
+    return [(order, version) for order, version in json.loads(output)]
+
+
+@contextmanager
+def opened(server: Server, mode: Mode, cookie: str, token: str) -> Iterator[Iterator[pb.StreamOrderUpdatesResponse]]:
+    """The messages of a stream, as a browser gets them."""
+    body = mode.request_body([pb.StreamOrderUpdatesRequest(resume_token=token)])
+    with Connection(server, read_seconds=PROCESS_SECONDS) as connection:
+        response = connection.request("POST", PATH, [*mode.headers(), ("cookie", cookie)], body)
+        yield iter(Reply(response, pb.StreamOrderUpdatesResponse, mode))
+
+
+def kill_workers(server: Server) -> None:
+    """Kills all workers that have not been killed before. gunicorn starts others."""
+    for pid in re.findall(r"Booting worker with pid: (\d+)", server.log()):
+        if Path(f"/proc/{pid}").exists():
+            os.kill(int(pid), signal.SIGKILL)
+
+
+def test_streams_of_all_workers_get_all_changes_of_another_process(server: Server, cookies: dict[str, str]):
+    all_open = threading.Barrier(STREAMS + 1, timeout=PROCESS_SECONDS)
+
+    def follow(number: int) -> list[tuple[int, int]]:
+        cookie = cookies["staff" if number % 2 else "customer"]
+        with opened(server, MODES[number % 2], cookie, "") as updates:
+            next(updates)
+            all_open.wait()
+            return [(update.order.id, update.order.version) for update in islice(updates, 5 * ORDERS)]
+
+    with ThreadPoolExecutor(STREAMS) as threads:
+        follows = [threads.submit(follow, number) for number in range(STREAMS)]
+        all_open.wait()
+        with changing(server) as process:
+            happened = events(process)[-5 * ORDERS :]
+        assert [one.result() for one in follows] == [happened] * STREAMS
+
+
+@pytest.mark.parametrize("who", ["customer", "staff"])
+def test_a_client_that_resumes_misses_nothing_when_workers_are_killed(
+    server: Server, cookies: dict[str, str], who: str
+):
+    seen: list[tuple[int, int]] = []
+    breaks = 0
+    with opened(server, MODES[0], cookies[who], "") as updates:
+        token = next(updates).resume_token
+    with changing(server) as process:
+        while len(seen) < 5 * ORDERS:
+            try:
+                with opened(server, MODES[0], cookies[who], token) as updates:
+                    for update in updates:
+                        token = update.resume_token
+                        if not update.HasField("order"):
+                            continue
+                        seen.append((update.order.id, update.order.version))
+                        if len(seen) % BEFORE_EACH_KILL == 0:
+                            kill_workers(server)
+                        if len(seen) == 5 * ORDERS:
+                            break
+            except (OSError, http.client.HTTPException, AssertionError):
+                breaks += 1
+        happened = events(process)
+    assert breaks
+    assert seen == happened[-5 * ORDERS :]

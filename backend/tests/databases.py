@@ -1,0 +1,83 @@
+"""Databases for the servers that tests start: SQLite files, or databases of the PostgreSQL that DATABASE_URL names.
+
+    with migrated_database(directory) as migrated, copied_database(migrated, other_directory) as database:
+        subprocess.run(..., env=os.environ | database.environment)
+
+They are made by one migration and copied from then on. None is left behind.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+from psycopg import sql
+
+BACKEND_DIR = Path(__file__).resolve().parent.parent
+MIGRATE_SECONDS = 120.0
+SQLITE_NAME = "database.sqlite3"
+
+
+@dataclass(frozen=True)
+class Database:
+    """A database of its own. Whatever process has the variables in its environment uses it."""
+
+    name: str
+    """The path of the file, or what it is called on the server."""
+
+    environment: dict[str, str]
+
+
+@contextlib.contextmanager
+def migrated_database(directory: Path, settings: str = "config.settings.test") -> Iterator[Database]:
+    """Gives a database with all migrations. A file goes into `directory`."""
+    with _new_database(directory) as database:
+        subprocess.run(
+            [sys.executable, "manage.py", "migrate", "--verbosity", "0"],
+            cwd=BACKEND_DIR,
+            env=os.environ | {"DJANGO_SETTINGS_MODULE": settings} | database.environment,
+            check=True,
+            timeout=MIGRATE_SECONDS,
+        )
+        yield database
+
+
+def copied_database(original: Database, directory: Path) -> contextlib.AbstractContextManager[Database]:
+    """Gives a copy of a database that nobody uses meanwhile."""
+    return _new_database(directory, original)
+
+
+def _new_database(directory: Path, original: Database | None = None) -> contextlib.AbstractContextManager[Database]:
+    url = os.environ.get("DATABASE_URL")
+    return _postgresql(url, original) if url else _sqlite(directory, original)
+
+
+@contextlib.contextmanager
+def _sqlite(directory: Path, original: Database | None) -> Iterator[Database]:
+    path = directory / SQLITE_NAME
+    if original is not None:
+        shutil.copyfile(original.name, path)
+    yield Database(str(path), {"DJANGO_SQLITE_PATH": str(path)})
+
+
+@contextlib.contextmanager
+def _postgresql(url: str, original: Database | None) -> Iterator[Database]:
+    name = f"test_{uuid.uuid4().hex}"
+    template = original.name if original else "template1"
+    with psycopg.connect(url, autocommit=True) as connection:
+        create = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+        connection.execute(create.format(sql.Identifier(name), sql.Identifier(template)))
+    try:
+        yield Database(name, {"DATABASE_URL": urlsplit(url)._replace(path=f"/{name}").geturl()})
+    finally:
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
