@@ -31,6 +31,7 @@ class Rungrpc:
 
     process: subprocess.Popen[bytes]
     log_path: Path
+    database: Database
 
     @property
     def log(self) -> str:
@@ -82,7 +83,7 @@ def start_rungrpc(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    return Rungrpc(process, log_path)
+    return Rungrpc(process, log_path, database)
 
 
 @contextlib.contextmanager
