@@ -44,7 +44,11 @@ class Reserved:
 
     def __init__(self, addresses: Sequence[str]) -> None:
         self._sockets: list[socket.socket] = []
-        self.addresses = [self._reserve(address) for address in addresses]
+        try:
+            self.addresses = [self._reserve(address) for address in addresses]
+        except BaseException:
+            self.close()
+            raise
 
     def _reserve(self, address: str) -> str:
         host, _, port = address.rpartition(":")

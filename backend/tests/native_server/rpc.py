@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -15,6 +16,9 @@ from google.protobuf.wrappers_pb2 import StringValue
 SERVICE = "native.Lab"
 POLL_SECONDS = 0.01
 FOR_EVER_SECONDS = 3600
+
+AFTERWARDS_SECONDS = 0.3
+"""Long enough for grpcio to destroy the call."""
 
 
 async def pid(request: StringValue, context: Any) -> StringValue:
@@ -41,6 +45,33 @@ def wait_for_ever(request: StringValue, context: Any) -> Iterator[StringValue]:
     time.sleep(FOR_EVER_SECONDS)
 
 
+def outlive(request: StringValue, context: Any) -> StringValue:
+    """Goes on after the end of its call, and writes to the file that the request names what its context still says."""
+    over = threading.Event()
+    context.add_callback(over.set)
+    over.wait(FOR_EVER_SECONDS)
+    time.sleep(AFTERWARDS_SECONDS)
+    asked = [
+        context.is_active(),
+        context.peer().partition(":")[0],
+        ("key", "value") in context.invocation_metadata(),
+        dict(context.auth_context()),
+    ]
+    for change in (
+        lambda: context.set_trailing_metadata((("late", "1"),)),
+        lambda: context.set_code(grpc.StatusCode.NOT_FOUND),
+        lambda: context.send_initial_metadata((("late", "1"),)),
+    ):
+        try:
+            change()
+        except grpc.RpcError:
+            asked.append("RpcError")
+    partial = Path(f"{request.value}.partial")
+    partial.write_text(repr(asked))
+    partial.rename(request.value)
+    return request
+
+
 class RefuseStrangers(grpc.ServerInterceptor):
     """Lets nobody in without a token."""
 
@@ -65,6 +96,7 @@ def register(server: Any) -> None:
             for name, factory, behavior in (
                 ("Pid", unary, pid),
                 ("Identity", unary, identity),
+                ("Outlive", unary, outlive),
                 ("WaitForFile", stream, wait_for_file),
                 ("WaitForEver", stream, wait_for_ever),
             )

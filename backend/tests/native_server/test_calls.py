@@ -10,12 +10,17 @@ from typing import Any
 import grpc
 import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
+from google.protobuf.empty_pb2 import Empty
+from google.protobuf.message import Message
+from google.protobuf.wrappers_pb2 import StringValue
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from generated.echo.v1 import echo_pb2, echo_pb2_grpc
+from tests.contract.control import new_key
+from tests.contract.methods import FLAVOURS, path
 from tests.databases import Database
 from tests.native_server.client import PATIENCE_SECONDS, TOKEN, call, open_channel, stream
-from tests.native_server.process import Rungrpc, running_rungrpc
+from tests.native_server.process import Rungrpc, running_rungrpc, wait_for
 
 Code = grpc.StatusCode
 
@@ -65,6 +70,40 @@ def test_too_much_metadata_is_refused(guarded: grpc.Channel, metadata: Any, deta
 def test_far_too_much_metadata_is_refused_by_grpcio(guarded: grpc.Channel) -> None:
     code, _ = refused(lambda: call(guarded, "Pid", metadata=(*TOKEN, ("key", "x" * 10_000))))
     assert code is Code.RESOURCE_EXHAUSTED
+
+
+@pytest.mark.parametrize("how", ["deadline", "cancelled"])
+def test_a_handler_that_outlives_its_call_may_ask_its_context(
+    guarded_server: Rungrpc, guarded: grpc.Channel, tmp_path: Path, how: str
+) -> None:
+    """grpcio has destroyed the call by then, and would crash if it were asked."""
+    file = tmp_path / "asked"
+    multicallable = guarded.unary_unary("/native.Lab/Outlive", StringValue.SerializeToString)
+    running = multicallable.future(
+        StringValue(value=str(file)), timeout=1.0 if how == "deadline" else 60, metadata=(*TOKEN, ("key", "value"))
+    )
+    if how == "cancelled":
+        with pytest.raises(grpc.FutureTimeoutError):
+            running.result(timeout=1.0)
+        running.cancel()
+    else:
+        assert running.exception().code() is Code.DEADLINE_EXCEEDED
+    wait_for(guarded_server, file.exists)
+    assert file.read_text() == "[False, 'ipv4', True, {}, 'RpcError']"
+    assert call(guarded, "Pid", metadata=TOKEN) == str(guarded_server.process.pid)
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_the_caller_is_the_user_of_the_session(guarded: grpc.Channel, flavour: str) -> None:
+    def contract(method: str, request: Message, metadata: Any = ()) -> str:
+        multicallable = guarded.unary_unary(
+            path(flavour, method), type(request).SerializeToString, StringValue.FromString
+        )
+        return multicallable(request, timeout=PATIENCE_SECONDS, metadata=(*TOKEN, *metadata)).value  # type: ignore[no-any-return]
+
+    email = f"{new_key()}@example.com"
+    cookie = contract("LogIn", StringValue(value=email))
+    assert contract("WhoCalls", Empty(), (("cookie", cookie),)) == email
 
 
 def test_sizes_of_messages_may_be_set(tmp_path: Path, migrated: Database) -> None:

@@ -7,13 +7,14 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
 
 from tests.databases import SQLITE_NAME, Database
 from tests.native_server.client import NOT_SERVING, SERVING, call, health, open_channel, watch_health
-from tests.native_server.process import SETTINGS, running_rungrpc
+from tests.native_server.process import SETTINGS, Rungrpc, running_rungrpc
 from tests.servers import BACKEND_DIR
 
 
@@ -64,15 +65,39 @@ def test_a_server_without_its_database_is_not_ready(tmp_path: Path, migrated: Da
         wait_for_status(channel, SERVING)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "code", "text"),
+    [((), 0, ""), (("--service", "native.Lab"), 0, ""), (("--service", "no.such.Service"), 1, "NOT_FOUND")],
+)
+def test_the_probe(guarded_server: Rungrpc, guarded: grpc.Channel, arguments: Any, code: int, text: str) -> None:
+    wait_for_status(guarded, SERVING)
+    done = probe(guarded_server.address, *arguments)
+    assert (done.returncode, text in done.stderr) == (code, True)
+
+
+def test_the_probe_of_a_server_that_is_not_there(tmp_path: Path) -> None:
+    done = probe(f"unix:{tmp_path / 'nobody'}")
+    assert (done.returncode, "UNAVAILABLE" in done.stderr) == (1, True)
+
+
+def probe(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs the probe as a container does."""
+    command = [sys.executable, "-m", "grpc_bridge.server.probe", *arguments]
+    environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    return subprocess.run(
+        command, cwd=BACKEND_DIR, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
 def test_unknown_services_are_not_found(guarded: grpc.Channel) -> None:
     with pytest.raises(grpc.RpcError) as caught:
         health(guarded, "no.such.Service")
     assert caught.value.code() is grpc.StatusCode.NOT_FOUND
 
 
-def test_probes_need_no_token_and_are_not_logged(guarded_server: object, guarded: grpc.Channel) -> None:
+def test_probes_need_no_token_and_are_not_logged(guarded_server: Rungrpc, guarded: grpc.Channel) -> None:
     assert health(guarded) in (SERVING, NOT_SERVING)
-    assert "Health" not in guarded_server.log  # type: ignore[attr-defined]
+    assert "Health" not in guarded_server.log
 
 
 def test_without_health(tmp_path: Path, migrated: Database) -> None:
