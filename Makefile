@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help demo dev grpc setup tools seed test test-backend test-postgres test-frontend test-e2e conformance \
-	lint lint-backend lint-frontend lint-protos check-protos protos fmt lock clean
+	lint lint-backend lint-frontend lint-protos check-protos protos fmt fuzz lock clean
 
 # Any Python 3 will do to start with: the script looks for one that is new enough, or takes the one that PYTHON names.
 ANY_PYTHON := $(firstword $(foreach name,python3 python3.13 python3.12 python3.11 $(PYTHON),$(shell command -v $(name) 2>/dev/null)))
@@ -39,7 +39,7 @@ check-protos: tools ## Fail if the generated code does not match the .proto file
 	.venv/bin/python protos/generate.py --check
 
 test-backend: tools ## Python tests, without the browser (ARGS="-k word" picks some)
-	cd backend && ../.venv/bin/pytest --ignore=tests/e2e $(ARGS)
+	cd backend && ../.venv/bin/pytest -n auto --ignore=tests/e2e $(ARGS)
 
 test-postgres: tools ## The same on PostgreSQL: one that DATABASE_URL names, or one that is started from an installed package
 	cd backend && ../.venv/bin/python scripts/postgres.py ../.venv/bin/pytest --ignore=tests/e2e $(ARGS)
@@ -53,6 +53,9 @@ test-e2e: setup ## Browser tests; $CHROMIUM names the browser, or one is found o
 
 conformance: tools ## The public gRPC conformance suite against the bridge; needs Go
 	cd backend && ../.venv/bin/python -m tests.conformance.run $(ARGS)
+
+fuzz: tools ## Search for requests that break the bridge, for 30 seconds (ARGS="--seconds 300 --seed 1")
+	cd backend && ../.venv/bin/python -m tests.fuzz $(ARGS)
 
 lint-backend: tools
 	cd backend && ../.venv/bin/ruff check . && ../.venv/bin/ruff format --check .

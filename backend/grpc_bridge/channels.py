@@ -1,7 +1,6 @@
 """How the two sides of a call meet that run apart, in an event loop and in a thread. No more moves than is asked for.
 
-Nothing here knows a protocol or a handler. A loop may be closed while threads still work for it: they are told so by
-`grpc.RpcError`, as a handler is told of any other end of its call.
+Nothing here knows a protocol or a handler.
 """
 
 from __future__ import annotations
@@ -9,20 +8,26 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
-import types
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator
-from concurrent.futures import CancelledError, Executor, Future
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import Executor, Future
 from contextvars import Context
 from functools import partial
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-import grpc
+from grpc_bridge.loops import (
+    LOOP_CHECK_SECONDS,
+    Outcome,
+    callers_thread,
+    outcome,
+    run_on_loop,
+    set_result,
+    settle,
+    tell_loop,
+    wait_for,
+)
 
 T = TypeVar("T")
-
-LOOP_CHECK_SECONDS = 1.0
-"""How often a thread that waits for an event loop looks whether there still is one."""
 
 
 class MessageStream(Protocol):
@@ -57,61 +62,6 @@ class LoopMessages:
         return await self._next_message()
 
 
-def run_on_loop(coroutine: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop) -> Future[T]:
-    """From a thread: starts a coroutine, with this thread's context variables.
-
-    Raises `grpc.RpcError` where the loop is closed.
-    """
-    try:
-        return asyncio.run_coroutine_threadsafe(coroutine, loop)
-    except RuntimeError:
-        coroutine.close()
-        raise grpc.RpcError from None
-
-
-def wait_for(future: Future[T], loop: asyncio.AbstractEventLoop) -> T:
-    """From a thread: gives the result of what runs on `loop`. Raises `grpc.RpcError` when the loop has given it up."""
-    while True:
-        try:
-            return future.result(LOOP_CHECK_SECONDS)
-        except CancelledError:
-            raise grpc.RpcError from None
-        except TimeoutError:
-            if future.done():
-                return future.result()  # or the error of the coroutine, which may be a TimeoutError
-            if loop.is_closed():
-                raise grpc.RpcError from None
-
-
-@types.coroutine
-def in_context(coroutine: Coroutine[Any, Any, T], context: Context) -> Generator[Any, Any, T]:
-    """Awaits `coroutine` in this task, with context variables of its own: what it sets, it sets in `context` only."""
-    step: Callable[..., Any] = coroutine.send
-    argument: Any = None
-    while True:
-        try:
-            awaited = context.run(step, argument)
-        except StopIteration as end:
-            result: T = end.value
-            return result
-        try:
-            step, argument = coroutine.send, (yield awaited)
-        except GeneratorExit:
-            context.run(coroutine.close)
-            raise
-        except BaseException as error:  # above all, the cancellation of the task
-            step, argument = coroutine.throw, error
-
-
-def tell_loop(loop: asyncio.AbstractEventLoop, callback: Callable[..., object], *arguments: Any) -> bool:
-    """From a thread: has the loop call `callback`. Gives False after the loop's end."""
-    try:
-        loop.call_soon_threadsafe(callback, *arguments)
-    except RuntimeError:
-        return False
-    return True
-
-
 class ServingThread(Executor):
     """A thread at the service of a call: it runs what the call's tasks submit, and carries what they send to it."""
 
@@ -120,6 +70,8 @@ class ServingThread(Executor):
         self._inbox: queue.SimpleQueue[_Job | _Item | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._ended = False
+        self._arrived: Future[None] = Future()
+        self._at_end: list[Callable[[], object]] = []
 
     def serve(self) -> Iterator[Any]:
         """In the thread: runs what is submitted and gives what is sent, until `end`, or the end of the loop."""
@@ -131,14 +83,39 @@ class ServingThread(Executor):
                     entry.run()
         finally:
             self._give_up()
+            for function in self._at_end:
+                function()
+
+    def at_end(self, function: Callable[[], object]) -> None:
+        """From anywhere, while the thread serves: has it call `function`, which must not raise, when it is through."""
+        self._at_end.append(function)
 
     def _next(self) -> _Job | _Item | None:
+        caller = callers_thread.get()
         while True:
+            if caller is not None:
+                caller.serve_until(self._arrival())
             try:
                 return self._inbox.get(timeout=LOOP_CHECK_SECONDS)
             except queue.Empty:
                 if self._loop.is_closed():
                     return None
+
+    def _arrival(self) -> Future[None]:
+        """Gives what is done as soon as the inbox is not empty."""
+        with self._lock:
+            self._arrived = Future()
+            if not self._inbox.empty():
+                self._arrived.set_result(None)
+            return self._arrived
+
+    def _put(self, entry: _Job | _Item | None) -> None:
+        with self._lock:
+            if self._ended and isinstance(entry, _Job):
+                raise RuntimeError("the thread has left the call")
+            self._inbox.put(entry)
+            if not self._arrived.done():
+                self._arrived.set_result(None)
 
     def _give_up(self) -> None:
         """Nobody shall wait for what is not run any more."""
@@ -152,15 +129,12 @@ class ServingThread(Executor):
     def submit(self, function: Callable[..., T], /, *arguments: Any, **keywords: Any) -> Future[T]:
         """From anywhere: has the thread run `function`. Raises `RuntimeError` when it serves no more."""
         job = _Job(Future(), partial(function, *arguments, **keywords))
-        with self._lock:
-            if self._ended:
-                raise RuntimeError("the thread has left the call")
-            self._inbox.put(job)
+        self._put(job)
         return job.future
 
     def end(self) -> None:
         """From anywhere: the thread is free after what it has been given before."""
-        self._inbox.put(None)
+        self._put(None)
 
     async def run(self, context: Context, function: Callable[..., T], *arguments: Any) -> T:
         """From the loop: runs `function` in the thread and gives its result, or raises its error."""
@@ -171,8 +145,8 @@ class ServingThread(Executor):
     async def send(self, value: object) -> None:
         """From the loop: hands `value` to `serve`, and waits until the thread comes back for more."""
         taken: asyncio.Future[None] = self._loop.create_future()
-        self._inbox.put(_Item(value))
-        self.submit(tell_loop, self._loop, _set, taken, None)
+        self._put(_Item(value))
+        self.submit(tell_loop, self._loop, set_result, taken, None)
         await taken
 
 
@@ -191,41 +165,6 @@ class _Job(NamedTuple):
 
 class _Item(NamedTuple):
     value: object
-
-
-Outcome = tuple[T | None, BaseException | None]
-"""What a function gave or raised. A future cannot carry a StopIteration as its error."""
-
-
-def settle(
-    loop: asyncio.AbstractEventLoop,
-    future: asyncio.Future[Outcome[T]],
-    context: Context,
-    function: Callable[..., T],
-    *arguments: Any,
-) -> None:
-    """In a thread: runs `function` in `context` and tells the loop its outcome. Never raises."""
-    try:
-        result: Outcome[T] = context.run(function, *arguments), None
-    except BaseException as error:
-        result = None, error
-    tell_loop(loop, _set, future, result)
-
-
-def outcome(settled: Outcome[T]) -> T:
-    """Gives the result of a function, or raises its error."""
-    result, error = settled
-    if error is not None:
-        try:
-            raise error
-        finally:
-            del error, settled  # or the traceback would keep this frame, and this frame the traceback
-    return result  # type: ignore[return-value]
-
-
-def _set(future: asyncio.Future[T], result: T) -> None:
-    if not future.done():
-        future.set_result(result)
 
 
 class FrameQueue:

@@ -17,10 +17,11 @@ context of its own. An interceptor that hands a stand-in back unwrapped costs no
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
-from contextvars import ContextVar, copy_context
+from contextvars import Context, ContextVar, copy_context
 from functools import partial
 from typing import Any, TypeVar
 
@@ -28,11 +29,12 @@ import grpc
 
 from grpc_bridge.arity import handler_of
 from grpc_bridge.call import Call
-from grpc_bridge.channels import LoopMessages, Outcome, ServingThread, outcome, run_on_loop, settle, wait_for
+from grpc_bridge.channels import LoopMessages, ServingThread
 from grpc_bridge.context import AsyncContext, SyncContext, view
 from grpc_bridge.dispatch import Requests, async_requests, give_responses, readable
 from grpc_bridge.executors import begin_in_call_thread, in_call_thread
 from grpc_bridge.lifecycle import leave_thread, sync_code_in
+from grpc_bridge.loops import CallersThread, LoopTask, Outcome, callers_thread, outcome, settle, wait_for
 from grpc_bridge.protocol.status import StatusCode, StatusError
 from grpc_bridge.registry import Handler, Method
 
@@ -68,12 +70,15 @@ class Crossing:
         def stream(request: Any, _: Any) -> Iterator[Any]:
             context = view(self._context, AsyncContext)
             argument = self._for_async(method, request, context)
-            thread, future = self._start(lambda thread: give_responses(method, argument, context, thread.send))
+            thread, task = self._start(lambda thread: give_responses(method, argument, context, thread.send))
+            responses = thread.serve()
             try:
-                yield from thread.serve()
-                self._result(future)
+                for response in responses:  # noqa: UP028 - `yield from` would close it, and the handler has not ended
+                    yield response
+                self._result(task)
             finally:
-                future.cancel()
+                task.cancel()
+                deque(responses, maxlen=0)  # what the handler does at its end may need this thread
 
         return self._stand_in(method, stream if method.response_streaming else unary)
 
@@ -89,12 +94,14 @@ class Crossing:
             variables = copy_context()
             async with self._thread() as thread:
                 responses = await thread.run(variables, lambda: iter(method.behavior(argument, context)))
+                close = partial(variables.run, _close, responses)
+                thread.at_end(close)  # who iterates here may leave it to the garbage collection, in whatever thread
                 try:
                     while (response := await thread.run(variables, next, responses, _END)) is not _END:
                         yield response
                 finally:
-                    with suppress(RuntimeError):  # the thread has gone already, and the call with it
-                        thread.submit(variables.run, _close, responses)
+                    with suppress(RuntimeError):  # the thread has gone already
+                        thread.submit(close)
 
         return self._stand_in(method, stream if method.response_streaming else unary)
 
@@ -104,16 +111,15 @@ class Crossing:
 
     def wait_for(self, run: Callable[[], Awaitable[T]]) -> T:
         """From a thread: gives the result of what runs on the loop. Raises `grpc.RpcError` if the call ends before."""
-        thread, future = self._start(lambda _: run())
-        for _ in thread.serve():
-            pass
-        return self._result(future)
+        thread, task = self._start(lambda _: run())
+        deque(thread.serve(), maxlen=0)
+        return self._result(task)
 
-    def _result(self, future: Future[T]) -> T:
+    def _result(self, task: LoopTask[T]) -> T:
         try:
-            return wait_for(future, self._loop)
+            return wait_for(task.ended, self._loop)
         except grpc.RpcError:
-            if future.cancelled():  # by the handler itself, if the call is not over
+            if task.ended.cancelled():  # by the handler itself, if the call is not over
                 self._context.reject(StatusError(StatusCode.CANCELLED, "Cancelled on the server side"))
             raise
 
@@ -126,18 +132,18 @@ class Crossing:
 
     # What a `def` stand-in does, in its thread.
 
-    def _start(self, run: Callable[[ServingThread], Awaitable[T]]) -> tuple[ServingThread, Future[T]]:
+    def _start(self, run: Callable[[ServingThread], Awaitable[T]]) -> tuple[ServingThread, LoopTask[T]]:
         """Starts on the loop what this thread will wait for. It is given up when the call ends."""
         thread = ServingThread(self._loop)
         token = _serving.set(thread)
         try:
-            future = run_on_loop(_on_loop(run, thread), self._loop)
+            task = LoopTask(_on_loop(run, thread), self._loop)
         finally:
             _serving.reset(token)
-        future.add_done_callback(lambda _: thread.end())
-        if not self._context.at_end(future.cancel):
-            future.cancel()
-        return thread, future
+        task.ended.add_done_callback(lambda _: thread.end())
+        if not self._context.at_end(task.cancel):
+            task.cancel()
+        return thread, task
 
     def _for_async(self, method: Method, request: Any, context: AsyncContext) -> Any:
         if not method.request_streaming:
@@ -178,24 +184,45 @@ class Crossing:
         return LoopMessages(partial(anext, request, None), self._loop) if method.request_streaming else request
 
     @asynccontextmanager
-    async def _thread(self) -> AsyncIterator[ServingThread]:
-        """Gives the thread that waits for this task, or else one of the pool."""
-        waiting = _serving.get()
-        if waiting is not None:
-            yield waiting
+    async def _thread(self) -> AsyncIterator[ServingThread | _CallersSteps]:
+        """Gives the thread that waits for this task, or else that of the caller, or else one of the pool."""
+        waiting, caller = _serving.get(), callers_thread.get()
+        if waiting is not None or caller is not None:
+            yield waiting or _CallersSteps(caller, self._call)
             return
         thread = ServingThread(self._loop)
 
         def serve() -> None:
-            for _ in thread.serve():
-                pass
+            deque(thread.serve(), maxlen=0)
 
         lease, _ = begin_in_call_thread(serve, self._call.settings)
+        self._context.at_end(thread.end)
         try:
             yield thread
         finally:
             thread.end()
             lease.cancel()  # in case it waits for a thread still; if not, the thread ends by itself
+
+
+class _CallersSteps:
+    """The thread of a caller in this process, which is not to be kept between two steps."""
+
+    def __init__(self, thread: CallersThread | None, call: Call) -> None:
+        assert thread is not None
+        self._thread = thread
+        self._call = call
+
+    async def run(self, context: Context, function: Callable[..., T], *arguments: Any) -> T:
+        """Runs `function` in the thread."""
+        return await in_call_thread(partial(context.run, function, *arguments), self._call.settings)
+
+    def submit(self, function: Callable[[], Any]) -> None:
+        """Has the thread run `function`."""
+        self._thread.submit(function)
+
+    def at_end(self, function: Callable[[], Any]) -> None:
+        """Has the thread run `function` at the end of the call."""
+        self._call.context.at_end(partial(self._thread.submit, function))
 
 
 async def _on_loop(run: Callable[[ServingThread], Awaitable[T]], thread: ServingThread) -> T:

@@ -12,14 +12,16 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from contextlib import aclosing
 from contextvars import copy_context
+from functools import partial
 from typing import Any
 
 import grpc
 
 from grpc_bridge.call import Call
-from grpc_bridge.channels import FrameQueue, LoopMessages, MessageStream, in_context
+from grpc_bridge.channels import FrameQueue, LoopMessages, MessageStream
 from grpc_bridge.context import AsyncContext
-from grpc_bridge.executors import in_call_thread
+from grpc_bridge.executors import begin_in_call_thread, in_call_thread
+from grpc_bridge.loops import callers_thread, in_context
 from grpc_bridge.protocol.status import StatusError
 from grpc_bridge.registry import Method
 
@@ -187,6 +189,9 @@ def _for_thread(request: bytes | MessageStream) -> bytes | Iterator[bytes]:
 
 
 async def _stream_from_thread(call: Call, request: bytes | Iterator[bytes], write: Write) -> None:
+    if callers_thread.get() is not None:
+        await _stream_in_steps(call, request, write)
+        return
     queue = FrameQueue(asyncio.get_running_loop())
 
     def produce() -> None:
@@ -207,3 +212,13 @@ async def _stream_from_thread(call: Call, request: bytes | Iterator[bytes], writ
     finally:
         queue.close()
         producer.cancel()
+
+
+async def _stream_in_steps(call: Call, request: bytes | Iterator[bytes], write: Write) -> None:
+    """The same in the thread of a caller, which has to be free for the caller between two messages."""
+    variables, frames = copy_context(), run_stream(call, request)
+    try:
+        while frame := await in_call_thread(partial(variables.run, next, frames, b""), call.settings):
+            await write(frame)
+    finally:
+        begin_in_call_thread(partial(variables.run, frames.close), call.settings)

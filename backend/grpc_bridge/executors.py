@@ -12,9 +12,9 @@ from collections.abc import Callable
 from contextvars import copy_context
 from typing import Protocol, TypeVar
 
-from grpc_bridge.channels import Outcome, outcome, settle
 from grpc_bridge.conf import BridgeSettings
-from grpc_bridge.lifecycle import call_finished, call_started, callers_thread
+from grpc_bridge.lifecycle import call_finished, call_started
+from grpc_bridge.loops import Outcome, callers_thread, outcome, settle
 from grpc_bridge.threads import SyncThreads
 
 T = TypeVar("T")

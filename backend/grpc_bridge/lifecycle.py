@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager, nullcontext
-from contextvars import ContextVar, copy_context
+from contextvars import copy_context
 from typing import Any
 
-from asgiref.sync import SyncToAsync, ThreadSensitiveContext
+from asgiref.sync import AsyncToSync, SyncToAsync, ThreadSensitiveContext
 from django.core.cache import caches, close_caches
 from django.core.cache.backends.base import BaseCache
 from django.core.handlers.base import reset_urlconf
@@ -28,23 +28,11 @@ from django.db.backends.signals import connection_created
 from django.dispatch import Signal
 from django.utils.module_loading import import_string
 
+from grpc_bridge.loops import callers_thread
+
 _DJANGO_RECEIVERS = {id(receiver) for receiver in (close_caches, close_old_connections, reset_queries, reset_urlconf)}
 
 _thread = threading.local()
-
-
-class CallersThread(Executor):
-    """The thread of a caller in this process: sync code of the call runs there, and nowhere else."""
-
-    def waits(self, put: Callable[[Callable[[], None]], None], rest: Callable[[], None]) -> None:
-        """The thread waits for a call on an event loop, and runs what `put` is given meanwhile.
-
-        `rest` waits for the end of a call whose answer is not wanted any more.
-        """
-
-
-callers_thread: ContextVar[CallersThread | None] = ContextVar("grpc_bridge_callers_thread", default=None)
-"""Set by the test clients in the context of a call."""
 
 
 class Call:
@@ -166,11 +154,9 @@ def leave_thread() -> None:
 @contextmanager
 def sync_code_in(executor: Executor) -> Iterator[None]:
     """Has `executor` run what the current task hands to `sync_to_async`, as every async ORM call does."""
-    context = ThreadSensitiveContext()
-    SyncToAsync.context_to_thread_executor[context] = executor
-    token = SyncToAsync.thread_sensitive_context.set(context)
+    before = getattr(AsyncToSync.executors, "current", None)
+    AsyncToSync.executors.current = executor  # in this task only
     try:
         yield
     finally:
-        SyncToAsync.thread_sensitive_context.reset(token)
-        del SyncToAsync.context_to_thread_executor[context]
+        AsyncToSync.executors.current = before

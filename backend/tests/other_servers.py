@@ -9,6 +9,7 @@ import ssl
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import trustme
@@ -41,39 +42,42 @@ def new_certificate(directory: Path) -> Certificate:
     return made
 
 
-def _hypercorn(listener: int) -> list[str]:
-    return ["hypercorn", "--bind", f"fd://{listener}", "--graceful-timeout", str(GRACEFUL_SECONDS)]
-
-
-def _uvicorn(listener: int) -> list[str]:
-    return ["uvicorn", "--fd", str(listener), "--timeout-graceful-shutdown", str(GRACEFUL_SECONDS), "--lifespan", "off"]
-
-
-def _zttp(listener: int) -> list[str]:
-    return [*_uvicorn(listener), "--http", "zttp", "--http2"]
-
-
-def _h11(listener: int) -> list[str]:
-    return [*_uvicorn(listener), "--http", "h11"]
-
-
 HYPERCORN, ZTTP, H11 = "hypercorn", "uvicorn with zttp", "uvicorn with h11"
 
-_COMMANDS: dict[str, tuple[Callable[[int], list[str]], tuple[str, str]]] = {
-    HYPERCORN: (_hypercorn, ("--certfile", "--keyfile")),
-    ZTTP: (_zttp, ("--ssl-certfile", "--ssl-keyfile")),
-    H11: (_h11, ("--ssl-certfile", "--ssl-keyfile")),
+# Its own --fd takes any socket for one of another family, and so leaves Nagle's algorithm on: 40 ms for many an answer.
+_UVICORN = f"""
+import socket, sys, uvicorn
+listener, http, certificate, key = sys.argv[1:]
+config = uvicorn.Config(
+    "{APPLICATION}", http=http, http2=http == "zttp", lifespan="off", ssl_certfile=certificate or None,
+    ssl_keyfile=key or None, timeout_graceful_shutdown={GRACEFUL_SECONDS},
+)
+uvicorn.Server(config).run([socket.socket(fileno=int(listener))])
+"""
+
+
+def _hypercorn(listener: int, certificate: Certificate | None) -> list[str]:
+    tls = ["--certfile", str(certificate.certificate), "--keyfile", str(certificate.key)] if certificate else []
+    bind = ["--bind", f"fd://{listener}", "--graceful-timeout", str(GRACEFUL_SECONDS)]
+    return ["-m", "hypercorn", *bind, *tls, APPLICATION]
+
+
+def _uvicorn(http: str, listener: int, certificate: Certificate | None) -> list[str]:
+    tls = [str(certificate.certificate), str(certificate.key)] if certificate else ["", ""]
+    return ["-c", _UVICORN, str(listener), http, *tls]
+
+
+_ARGUMENTS: dict[str, Callable[[int, Certificate | None], list[str]]] = {
+    HYPERCORN: _hypercorn,
+    ZTTP: partial(_uvicorn, "zttp"),
+    H11: partial(_uvicorn, "h11"),
 }
 
 
 def program(name: str, certificate: Certificate | None = None) -> Program:
     """Gives how a server of this name is started."""
-    command, tls_options = _COMMANDS[name]
-    tls: list[str] = []
-    if certificate is not None:
-        tls = [tls_options[0], str(certificate.certificate), tls_options[1], str(certificate.key)]
     return Program(
         name,
-        lambda listener: [sys.executable, "-m", *command(listener), *tls, APPLICATION],
+        lambda listener: [sys.executable, *_ARGUMENTS[name](listener, certificate)],
         tls=certificate and certificate.context(),
     )

@@ -141,26 +141,36 @@ def running_server(
     database: Database | None = None,
     port: int = 0,
     workers: int = 1,
+    copy: bool = True,
 ) -> contextlib.AbstractContextManager[Server]:
     """Runs gunicorn with a worker class of `KINDS`, as `running_program` does."""
-    return running_program(gunicorn(kind, workers), directory, settings=settings, database=database, port=port)
+    program = gunicorn(kind, workers)
+    return running_program(program, directory, settings=settings, database=database, port=port, copy=copy)
 
 
 @contextlib.contextmanager
 def running_program(
-    program: Program, directory: Path, *, settings: str, database: Database | None = None, port: int = 0
+    program: Program,
+    directory: Path,
+    *,
+    settings: str,
+    database: Database | None = None,
+    port: int = 0,
+    copy: bool = True,
 ) -> Iterator[Server]:
     """Starts a server and ends it. `directory` gets its log, and its database if that is a file.
 
-    `database` is copied, so that servers may start from the same one. `port` is that of a server which has ended and is
-    to come back; 0 takes a free one. Raises `ServerError` if the server does not start, does not end by itself when
-    told to, ends with a failure, or has logged one of `SIGNS_OF_FAULTS`.
+    `database` is copied, so that servers may start from the same one, or used itself where `copy` is false. `port` is
+    that of a server which has ended and is to come back; 0 takes a free one. Raises `ServerError` if the server does
+    not start, does not end by itself when told to, ends with a failure, or has logged one of `SIGNS_OF_FAULTS`.
     """
     directory.mkdir(parents=True, exist_ok=True)
     log_path = directory / "server.log"
     with contextlib.ExitStack() as stack:
-        migrated = migrated_database(directory, settings)
-        own = stack.enter_context(migrated if database is None else copied_database(database, directory))
+        if database is None:
+            own = stack.enter_context(migrated_database(directory, settings))
+        else:
+            own = stack.enter_context(copied_database(database, directory)) if copy else database
         with log_path.open("ab") as log, socket.create_server((HOST, port), backlog=128) as listener:
             port = listener.getsockname()[1]
             process = _spawn(program, listener, log, settings, own)

@@ -1,9 +1,10 @@
 """Settings that hold everywhere. What differs by place comes from the environment or from the other modules here.
 
 Environment read here:
-    DATABASE_URL        a PostgreSQL database, as postgresql://user:password@host:port/name (default: SQLite)
-    DJANGO_SQLITE_PATH  file of the SQLite database (default: db.sqlite3 in the backend folder)
-    DJANGO_LOG_LEVEL    lowest level that is logged (default: INFO)
+    DATABASE_URL           a PostgreSQL database, as postgresql://user:password@host:port/name (default: SQLite)
+    DJANGO_SQLITE_PATH     file of the SQLite database (default: db.sqlite3 in the backend folder)
+    DJANGO_LOG_LEVEL       lowest level that is logged (default: INFO)
+    DJANGO_CALL_LOG_LEVEL  the same for the line that each RPC leaves at INFO; WARNING for none (default: as above)
 """
 
 import os
@@ -145,6 +146,10 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": os.environ.get("DJANGO_LOG_LEVEL", "INFO")},
-    # Django's own handlers would print a second time, or send mail.
-    "loggers": {"django": {"handlers": [], "level": "INFO"}},
+    "loggers": {
+        # Django's own handlers would print a second time, or send mail.
+        "django": {"handlers": [], "level": "INFO"},
+        # A line for each RPC, from INFO on. Above it, calls are not even counted.
+        "grpc_bridge.calls": {"level": os.environ.get("DJANGO_CALL_LOG_LEVEL", "NOTSET")},
+    },
 }

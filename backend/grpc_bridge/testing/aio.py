@@ -12,7 +12,7 @@ import django.test
 import grpc
 
 from grpc_bridge.conf import BridgeSettings
-from grpc_bridge.lifecycle import callers_thread
+from grpc_bridge.loops import callers_thread
 from grpc_bridge.registry import Registry
 from grpc_bridge.testing.aio_calls import AsyncCall, StreamStream, StreamUnary, UnaryStream, UnaryUnary
 from grpc_bridge.testing.aio_exchange import Exchange

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 import grpc
 
-from grpc_bridge.lifecycle import callers_thread
+from grpc_bridge.loops import callers_thread
 from grpc_bridge.protocol.metadata import Metadatum
 from grpc_bridge.testing.bridge import failures
 from grpc_bridge.testing.calls import CANCELLED, Answer, Outcome, request_failed

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from typing import Any, TypeVar
 
 from asgiref.sync import AsyncToSync, SyncToAsync
 
-from grpc_bridge.lifecycle import CallersThread
+from grpc_bridge.loops import CallersThread
 
 T = TypeVar("T")
 
@@ -20,11 +21,22 @@ class WaitingThread(CallersThread):
     def __init__(self) -> None:
         self._put: Callable[[Callable[[], None]], None] | None = None
         self._rest: Callable[[], None] = _nothing
+        self._serve: Callable[[Future[Any]], None] = _nothing_for
+        self._own_id = threading.get_ident()
         self._pending: set[Future[Any]] = set()
         self._is_gone = False
 
-    def waits(self, put: Callable[[Callable[[], None]], None], rest: Callable[[], None]) -> None:
-        self._put, self._rest = put, rest
+    def waits(
+        self,
+        put: Callable[[Callable[[], None]], None],
+        rest: Callable[[], None],
+        serve: Callable[[Future[Any]], None],
+    ) -> None:
+        self._put, self._rest, self._serve = put, rest, serve
+
+    def serve_until(self, future: Future[Any]) -> None:
+        if threading.get_ident() == self._own_id:
+            self._serve(future)
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
         future: Future[T] = Future()
@@ -57,6 +69,10 @@ class WaitingThread(CallersThread):
 
 
 def _nothing() -> None:
+    return
+
+
+def _nothing_for(future: Future[Any]) -> None:
     return
 
 

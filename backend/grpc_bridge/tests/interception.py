@@ -167,3 +167,40 @@ class AsyncMarking(grpc.aio.ServerInterceptor):
             await inner(marked(request), context)
 
         return wrapped(found, write if writes else many if found.response_streaming else one)
+
+
+class Wrapping(grpc.ServerInterceptor):
+    """A `def` around every handler."""
+
+    def intercept_service(self, continuation: Any, details: Any) -> Any:
+        found = continuation(details)
+        if found is None:
+            return None
+        inner = getattr(found, arity_of(found))
+
+        def one(request: Any, context: Any) -> Any:
+            return inner(request, context)
+
+        def many(request: Any, context: Any) -> Any:
+            yield from inner(request, context)
+
+        return wrapped(found, many if found.response_streaming else one)
+
+
+class AioWrapping(grpc.aio.ServerInterceptor):
+    """An `async def` around every handler."""
+
+    async def intercept_service(self, continuation: Any, details: Any) -> Any:
+        found = await continuation(details)
+        if found is None:
+            return None
+        inner = getattr(found, arity_of(found))
+
+        async def one(request: Any, context: Any) -> Any:
+            return await inner(request, context)
+
+        async def many(request: Any, context: Any) -> Any:
+            async for response in inner(request, context):
+                yield response
+
+        return wrapped(found, many if found.response_streaming and not inspect.iscoroutinefunction(inner) else one)

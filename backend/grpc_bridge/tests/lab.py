@@ -14,6 +14,8 @@ from asgiref.sync import sync_to_async
 from django.contrib.contenttypes.models import ContentType
 from google.protobuf.wrappers_pb2 import StringValue
 
+from grpc_bridge import get_user
+
 SERVICE = "test.v1.Lab"
 
 KINDS = {
@@ -78,6 +80,8 @@ class Lab:
                 context.set_compression(grpc.Compression.Gzip)
             case ["time"]:
                 result = str(context.time_remaining())
+            case ["user"]:
+                result = str(get_user(context))
             case ["thread"]:
                 result = str(threading.get_ident())
             case ["add", name]:
@@ -139,6 +143,47 @@ class AsyncLab(Lab):
     ) -> AsyncIterator[StringValue]:
         async for request in requests:
             yield await sync_to_async(self.act)(request, context)
+
+
+class DefInterceptor(grpc.ServerInterceptor):  # type: ignore[misc]
+    """Wraps every handler by `def`."""
+
+    def intercept_service(self, continuation: Any, details: Any) -> Any:
+        handler = continuation(details)
+        make, kind = _kind_of(handler)
+        inner = getattr(handler, kind)
+
+        def respond(request: Any, context: Any) -> Any:
+            return inner(request, context)
+
+        def stream(request: Any, context: Any) -> Any:
+            yield from inner(request, context)
+
+        behavior = stream if handler.response_streaming else respond
+        return make(behavior, handler.request_deserializer, handler.response_serializer)
+
+
+class AsyncInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
+    """Wraps every handler by `async def`."""
+
+    async def intercept_service(self, continuation: Any, details: Any) -> Any:
+        handler = await continuation(details)
+        make, kind = _kind_of(handler)
+        inner = getattr(handler, kind)
+
+        async def respond(request: Any, context: Any) -> Any:
+            return await inner(request, context)
+
+        async def stream(request: Any, context: Any) -> Any:
+            async for response in inner(request, context):
+                yield response
+
+        behavior = stream if handler.response_streaming else respond
+        return make(behavior, handler.request_deserializer, handler.response_serializer)
+
+
+def _kind_of(handler: Any) -> Any:
+    return next((make, kind) for make, kind in KINDS.values() if getattr(handler, kind) is not None)
 
 
 class LabStub:

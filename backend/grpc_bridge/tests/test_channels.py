@@ -12,8 +12,9 @@ from typing import Any, TypeVar
 import grpc
 import pytest
 
-from grpc_bridge import channels
-from grpc_bridge.channels import FrameQueue, LoopMessages, ServingThread, in_context, run_on_loop, wait_for
+from grpc_bridge import loops
+from grpc_bridge.channels import FrameQueue, LoopMessages, ServingThread
+from grpc_bridge.loops import in_context, run_on_loop, wait_for
 from grpc_bridge.protocol.status import StatusCode, StatusError
 
 T = TypeVar("T")
@@ -210,7 +211,7 @@ async def test_a_thread_that_asks_a_closed_loop_for_a_message_is_told_that_the_c
 
 
 async def test_a_thread_that_waits_for_a_loop_which_is_closed_is_released(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(channels, "LOOP_CHECK_SECONDS", 0.01)
+    monkeypatch.setattr(loops, "LOOP_CHECK_SECONDS", 0.01)
     future: concurrent.futures.Future[None] = concurrent.futures.Future()
     with pytest.raises(grpc.RpcError):
         await in_thread(wait_for, future, closed_loop())
@@ -230,7 +231,7 @@ async def test_frames_for_a_closed_loop_are_not_wanted() -> None:
 
 
 async def test_a_thread_that_serves_a_closed_loop_is_released(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(channels, "LOOP_CHECK_SECONDS", 0.01)
+    monkeypatch.setattr(loops, "LOOP_CHECK_SECONDS", 0.01)
     assert await in_thread(list, ServingThread(closed_loop()).serve()) == []
 
 

@@ -14,7 +14,7 @@ from django.contrib.auth.models import AnonymousUser
 from grpc_bridge import executors
 from grpc_bridge.caller import get_user, set_user
 from grpc_bridge.conf import BridgeSettings, Interceptor
-from grpc_bridge.tests.in_memory import TRANSPORTS, Answer, Request, answers, registry_of
+from grpc_bridge.tests.in_memory import TRANSPORTS, WSGI, Answer, Request, answers, registry_of
 from grpc_bridge.tests.interception import (
     ARITIES,
     ASYNC,
@@ -22,8 +22,10 @@ from grpc_bridge.tests.interception import (
     REQUESTS,
     RESPONSES,
     SYNC,
+    AioWrapping,
     AsyncMarking,
     Marking,
+    Wrapping,
     arity_of,
     handler,
     wrapped,
@@ -353,6 +355,45 @@ def test_sync_code_of_an_async_handler_runs_in_the_thread_of_its_wrapper(transpo
     assert answer.code is grpc.StatusCode.OK
     assert len(threads) == {"unary_unary": 2, "unary_stream": 3}[arity]
     assert len(set(threads)) == 1
+
+
+@pytest.mark.parametrize("flavour", [SYNC, ASYNC])
+@pytest.mark.parametrize("kinds", ["s", "a", "sa", "as", "sas", "asa"])
+def test_a_handler_that_is_stopped_ends_in_its_thread(flavour: str, kinds: str) -> None:
+    """Not where the garbage collection finds it, and with a thread for the sync code of its end."""
+    began: list[int] = []
+    ended: list[int] = []
+    done = threading.Event()
+
+    def begin() -> bytes:
+        began.append(threading.get_ident())
+        return b"one"
+
+    def end() -> None:
+        ended.append(threading.get_ident())
+        done.set()
+
+    def stream(request: Any, context: Any) -> Any:
+        try:
+            yield begin()
+            wait(request, context)
+            yield b"two"
+        finally:
+            end()
+
+    async def stream_async(request: Any, context: Any) -> Any:
+        try:
+            yield await sync_to_async(begin)()
+            await asyncio.sleep(NOT_REACHED_SECONDS)
+        finally:
+            await sync_to_async(end)()
+
+    chain = [Wrapping() if kind == "s" else AioWrapping() for kind in kinds]
+    behavior = stream if flavour is SYNC else stream_async
+    answer = call(WSGI, behavior, *chain, arity="unary_stream", headers=TIMEOUT)
+    assert answer == Answer([b"one"], *EXPIRED)
+    assert done.wait(NOT_REACHED_SECONDS)
+    assert ended == began
 
 
 @pytest.mark.parametrize("around", AROUND)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from typing import Any
 from unittest import mock
 
@@ -12,13 +13,25 @@ from asgiref.sync import sync_to_async
 from django.contrib.auth import get_user_model
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections, connections
-from django.test import TestCase, TransactionTestCase
+from django.test import TestCase, TransactionTestCase, override_settings
 
 from grpc_bridge.testing import AsyncClient, Client
 from grpc_bridge.tests.lab import AsyncLab, Lab, LabStub, add_row, rows, text, texts
 
 SERVICERS = (Lab, AsyncLab)
 TIMEOUTS = (None, 60)
+INTERCEPTORS = [[], ["Def"], ["Async"], ["Async", "Def", "Async"]]
+WAYS = [
+    (servicer, timeout, {"INTERCEPTORS": [f"grpc_bridge.tests.lab.{name}Interceptor" for name in names]})
+    for servicer in SERVICERS
+    for timeout in TIMEOUTS
+    for names in INTERCEPTORS
+]
+"""How a handler comes to its thread: as it is, with a deadline, and across interceptors of either kind."""
+
+DIRECT_WAYS = [way for way in WAYS if not way[2]["INTERCEPTORS"]]
+"""An interceptor decides itself when it closes the generator that it wraps."""
+
 add_row_async = sync_to_async(add_row)
 rows_async = sync_to_async(rows)
 
@@ -28,10 +41,10 @@ class SyncTransactionTest(TestCase):
 
     client_class = Client
 
-    def stubs(self) -> Any:
-        for servicer in SERVICERS:
-            for timeout in TIMEOUTS:
-                yield LabStub(Client(register=servicer().register)), timeout, f"{servicer.__name__}-{timeout}"
+    def stubs(self, ways: Any = WAYS) -> Any:
+        for number, (servicer, timeout, settings) in enumerate(ways):
+            with override_settings(GRPC_BRIDGE=settings):
+                yield LabStub(Client(register=servicer().register)), timeout, f"way-{number}"
 
     def test_rows_of_the_test_and_of_the_handler(self):
         assert rows() == []
@@ -60,7 +73,7 @@ class SyncTransactionTest(TestCase):
             assert list(stub.Both(texts("thread", "thread"), timeout=timeout)) == [own, own]
 
     def test_what_a_handler_does_at_its_end_is_done_after_cancel(self):
-        for stub, timeout, _ in self.stubs():
+        for stub, timeout, _ in self.stubs(DIRECT_WAYS):
             before = len(rows())
             call = stub.Responses(text("1000"), timeout=timeout)
             next(call)
@@ -71,11 +84,11 @@ class SyncTransactionTest(TestCase):
 class AsyncTransactionTest(TestCase):
     """The same with async tests, whose ORM calls Django runs in the test's main thread."""
 
-    async def stubs(self) -> Any:
-        for servicer in SERVICERS:
-            for timeout in TIMEOUTS:
+    async def stubs(self, ways: Any = WAYS) -> Any:
+        for number, (servicer, timeout, settings) in enumerate(ways):
+            with override_settings(GRPC_BRIDGE=settings):
                 async with AsyncClient(register=servicer().register) as client:
-                    yield LabStub(client), timeout, f"{servicer.__name__}-{timeout}"
+                    yield LabStub(client), timeout, f"way-{number}"
 
     async def test_rows_of_the_test_and_of_the_handler(self):
         assert await rows_async() == []
@@ -89,6 +102,15 @@ class AsyncTransactionTest(TestCase):
     async def test_it_was_rolled_back(self):
         await self.test_rows_of_the_test_and_of_the_handler()
 
+    async def test_rows_added_between_two_responses(self):
+        async for stub, timeout, name in self.stubs():
+            call = stub.Both(texts("rows", f"add {name}-by-handler", "rows"), timeout=timeout)
+            before = (await call.read()).value.split()
+            await call.read()
+            await add_row_async(name)
+            assert set(before) < set((await call.read()).value.split())
+            assert await call.read() is grpc.aio.EOF
+
     async def test_the_thread_is_that_of_the_test(self):
         async for stub, timeout, _ in self.stubs():
             own = text(str(threading.main_thread().ident))
@@ -97,7 +119,7 @@ class AsyncTransactionTest(TestCase):
             assert responses == [own, own]
 
     async def test_what_a_handler_does_at_its_end_is_done_after_cancel(self):
-        async for stub, timeout, _ in self.stubs():
+        async for stub, timeout, _ in self.stubs(DIRECT_WAYS):
             before = len(await rows_async())
             call = stub.Responses(text("1000000"), timeout=timeout)
             await call.read()
@@ -178,31 +200,39 @@ class SessionTest(TestCase):
     def setUpTestData(cls) -> None:
         cls.user = get_user_model().objects.create_user("ada@example.com", password="enigma-machine")
 
-    def cookie(self, client: Client) -> str:
-        return LabStub(client).Unary(text("metadata cookie")).value
-
-    def test_login_and_logout(self):
-        client = Client(register=Lab().register)
-        assert self.cookie(client) == "[]"
-        for login in (lambda: client.force_login(self.user), lambda: client.login(**self.credentials)):
-            login()
-            assert client.session["_auth_user_id"] == str(self.user.pk)
-            assert self.cookie(client) == f"['sessionid={client.cookies['sessionid'].value}']"
-            client.logout()
-            assert self.cookie(client) == "[]"
-
     @property
     def credentials(self) -> dict[str, str]:
         return {get_user_model().USERNAME_FIELD: self.user.get_username(), "password": "enigma-machine"}
 
-    async def test_login_and_logout_async(self):
-        async with AsyncClient(register=AsyncLab().register) as client:
+    def test_login_and_logout(self):
+        for servicer in SERVICERS:
+            client = Client(register=servicer().register)
             stub = LabStub(client)
-            await client.aforce_login(self.user)
-            cookie = f"['sessionid={client.cookies['sessionid'].value}']"
-            assert await stub.Unary(text("metadata cookie")) == text(cookie)
-            await client.alogout()
-            assert await stub.Unary(text("metadata cookie")) == text("[]")
+            assert stub.Unary(text("user")) == text("AnonymousUser")
+            for login in (partial(client.force_login, self.user), partial(client.login, **self.credentials)):
+                login()
+                assert stub.Unary(text("user")) == text(str(self.user))
+                client.logout()
+                assert stub.Unary(text("user")) == text("AnonymousUser")
+                assert stub.Unary(text("metadata cookie")) == text("[]")
+
+    async def test_login_and_logout_async(self):
+        for servicer in SERVICERS:
+            async with AsyncClient(register=servicer().register) as client:
+                stub = LabStub(client)
+                for login in (client.aforce_login(self.user), client.alogin(**self.credentials)):
+                    await login
+                    assert await stub.Unary(text("user")) == text(str(self.user))
+                    await client.alogout()
+                    assert await stub.Unary(text("user")) == text("AnonymousUser")
+
+    def test_a_page_of_another_origin_cannot_use_the_session(self):
+        client = Client(register=Lab().register, headers={"origin": "https://evil.example"})
+        assert LabStub(client).Unary(text("user")) == text("AnonymousUser")
+        client.force_login(self.user)
+        with pytest.raises(grpc.RpcError) as info:
+            LabStub(client).Unary(text("user"))
+        assert info.value.code() is grpc.StatusCode.PERMISSION_DENIED
 
     def test_the_host_is_one_that_django_allows(self):
         """`host` is no metadata, so the environ is looked at."""

@@ -52,7 +52,7 @@ class RequestBody:
         messages = list(islice(reader.receive_data(data), 2))
         while more and len(messages) < 2:
             data, more = await self._receive_chunk()
-            messages.extend(islice(reader.receive_data(data), 2))
+            messages.extend(islice(reader.receive_data(data), 2 - len(messages)))
         if len(messages) < 2:
             reader.end()
         return call.one_message(messages)

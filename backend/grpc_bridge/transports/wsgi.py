@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextvars import copy_context
 from operator import length_hint
 
@@ -18,8 +18,9 @@ from grpc_bridge.call import Call
 from grpc_bridge.conf import BridgeSettings
 from grpc_bridge.context import SyncContext
 from grpc_bridge.dispatch import run_stream, run_unary
-from grpc_bridge.lifecycle import call_finished, call_started, callers_thread
+from grpc_bridge.lifecycle import call_finished, call_started
 from grpc_bridge.limits import enter, leave, too_much_metadata
+from grpc_bridge.loops import callers_thread
 from grpc_bridge.protocol.metadata import Metadatum, decode_metadata
 from grpc_bridge.protocol.negotiation import HttpAnswer
 from grpc_bridge.protocol.status import StatusError
@@ -171,15 +172,16 @@ def _stream(call: Call, reply: Reply) -> Iterator[bytes]:
     """The answer of a streaming method, made while the server iterates. Closed early, it has lost its caller."""
     in_context = copy_context().run
     call.context.on_initial_metadata = lambda: reply.start_stream(call, now=True)
-    call_started()
+    in_context(call_started)
     try:
+        frames = _no_frames()
         try:
             enter(call)
-            frames: Iterator[bytes] = run_stream(call, _request(call, reply.body))
+            frames = run_stream(call, _request(call, reply.body))
             frame = in_context(next, frames, None)
         except StatusError as error:
             call.context.reject(error)
-            frames, frame = iter(()), None
+            frame = None
         reply.start_stream(call)  # not before the first message: until then a handler may set headers
         while frame is not None:
             yield frame
@@ -189,10 +191,14 @@ def _stream(call: Call, reply: Reply) -> Iterator[bytes]:
         reply.end(call.http_trailers())
     except GeneratorExit:
         call.context.disconnect()
-        in_context(frames.close)  # type: ignore[attr-defined]
+        in_context(frames.close)
         raise
     finally:
         call.context.on_initial_metadata = None  # or context and call would keep each other
         leave(call)
         call.context.finish()
-        call_finished()
+        in_context(call_finished)  # whoever closes this may do so in a context of its own
+
+
+def _no_frames() -> Generator[bytes, None, None]:
+    yield from ()

@@ -10,10 +10,12 @@ import asyncio
 import queue
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
+from typing import Any
 
 from grpc_bridge.call import Call
 from grpc_bridge.executors import background_loop
-from grpc_bridge.lifecycle import callers_thread
+from grpc_bridge.loops import callers_thread
 from grpc_bridge.protocol.status import StatusError
 from grpc_bridge.transports.asgi import serve_call
 from grpc_bridge.transports.asgi_request import Event
@@ -25,16 +27,14 @@ _READ = "read"
 
 def serve_on_loop(call: Call, reply: Reply) -> Iterator[bytes]:
     """Gives the answer of a call that runs on the background loop. Closed early, it has lost its caller."""
-    exchange = _Exchange(background_loop())
-    exchange.start(call)
     body = reply.body
     messages = body.messages(call) if call.method.request_streaming else _one(body, call)
+    exchange = _Exchange(background_loop(), messages)
+    exchange.start(call)
     trailers: list[tuple[str, str]] = []
     try:
         for event in exchange.events():
-            if event["type"] == _READ:
-                exchange.read(messages)
-            elif event["type"] == "http.response.start":
+            if event["type"] == "http.response.start":
                 reply.start(event["status"], _decoded(event["headers"]))
             elif event["type"] == "http.response.trailers":
                 trailers = _decoded(event["headers"])
@@ -54,15 +54,21 @@ def _one(body: WsgiBody, call: Call) -> Iterator[bytes]:
     yield body.only_message(call)
 
 
+def _nothing() -> None:
+    """An event that wakes the thread."""
+
+
 class _Exchange:
     """One call between the loop and the server's thread, which takes events in turn and answers those that ask.
 
     To the call it is the request's body and the ASGI `send`.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, messages: Iterator[bytes]) -> None:
         self._loop = loop
+        self._messages = messages
         self._events: queue.SimpleQueue[Event | Callable[[], None] | None] = queue.SimpleQueue()
+        self._put_off: deque[Event | None] = deque()
         self._asked: asyncio.Future[bytes | None] | None = None
         self._sent: asyncio.Future[None] | None = None
         self._gone = asyncio.Event()
@@ -75,24 +81,45 @@ class _Exchange:
         self._call = call
         thread = callers_thread.get()
         if thread is not None:
-            thread.waits(self._events.put, self._rest)
+            thread.waits(self._events.put, self._rest, self._serve_until)
         self._future = asyncio.run_coroutine_threadsafe(serve_call(call, self, self._send), self._loop)
         self._future.add_done_callback(lambda _: self._events.put(None))
 
     def events(self) -> Iterator[Event]:
-        """Gives what the loop sends or asks for, until the call is over. Raises what the call on the loop raised."""
-        while (event := self._events.get()) is not None:
-            if callable(event):
-                event()
-            else:
-                yield event
+        """Gives what the loop sends, until the call is over. Raises what the call on the loop raised."""
+        while (event := self._next()) is not None:
+            yield event
         self._is_over = True
         self._future.result()
 
-    def read(self, messages: Iterator[bytes]) -> None:
+    def _next(self) -> Event | None:
+        """Gives the next event that is for the server, and does what the others ask for."""
+        while not self._put_off:
+            event = self._events.get()
+            if callable(event):
+                event()
+            elif event is not None and event["type"] == _READ:
+                self._read()
+            else:
+                return event
+        return self._put_off.popleft()
+
+    def _serve_until(self, future: Future[Any]) -> None:
+        """The same for sync code that this thread runs as one of the events; what is for the server has to wait."""
+        future.add_done_callback(lambda _: self._events.put(_nothing))
+        while not future.done():
+            event = self._events.get()
+            if callable(event):
+                event()
+            elif event is not None and event["type"] == _READ:
+                self._read()
+            else:
+                self._put_off.append(event)
+
+    def _read(self) -> None:
         """Reads the next message and gives it to the loop, or the error that it was."""
         try:
-            self._loop.call_soon_threadsafe(self._on_read, next(messages, None), None)
+            self._loop.call_soon_threadsafe(self._on_read, next(self._messages, None), None)
         except StatusError as error:
             self._loop.call_soon_threadsafe(self._on_read, None, error)
 

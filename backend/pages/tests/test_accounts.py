@@ -73,10 +73,10 @@ def test_rpcs_know_who_has_signed_in(client: Client, ada: User):
 def test_the_page_says_who_is_signed_in(client: Client, ada: User):
     page = client.get("/").content.decode()
     assert 'href="/sign-in/"' in page
-    assert "data-user-id" not in page
+    assert 'data-testid="account">' in page
     client.force_login(ada)
     page = client.get("/").content.decode()
-    assert f'data-user-id="{ada.pk}"' in page
+    assert f'data-testid="account" data-user-id="{ada.pk}"' in page
     assert ">Ada<" in page
     assert 'href="/sign-in/"' not in page
 

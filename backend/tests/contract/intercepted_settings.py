@@ -2,9 +2,14 @@
 
 from tests.contract.settings import *  # noqa: F403
 
+_WRAPPING = "grpc_bridge.tests.interception.Wrapping"
+
 GRPC_BRIDGE = {
     "INTERCEPTORS": [
-        f"tests.contract.interceptors.{name}"
-        for name in ("Refusing", "Wrapping", "AioWrapping", "HandingOn", "Wrapping")
+        "tests.contract.interceptors.Refusing",
+        _WRAPPING,
+        "grpc_bridge.tests.interception.AioWrapping",
+        "tests.contract.interceptors.HandingOn",
+        _WRAPPING,
     ],
 }

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +16,15 @@ import browser as chromium_finder
 from tests.databases import Database, migrated_database
 from tests.e2e.echo_page import EchoPage
 from tests.e2e.server_log import ServerLog
+from tests.e2e.site_page import SitePage
 from tests.e2e.witness import Witness
 from tests.servers import ASGI, BACKEND_DIR, WSGI, Server, running_server
 
 FRONTEND_DIR = BACKEND_DIR.parent / "frontend"
 
 SETTINGS = "tests.e2e.server_settings"
+
+MANAGE_SECONDS = 60.0
 
 EXPECT_MS = 15_000
 """How long a browser on a loaded machine may take to show what it should. Passing tests never wait for it."""
@@ -78,10 +83,23 @@ def frontend_is_built() -> None:
         pytest.fail(f"the page is not built ({', '.join(missing)} missing): make setup does it", pytrace=False)
 
 
+def manage(database: Database, *arguments: str) -> None:
+    """Runs a command of manage.py on this database."""
+    subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=BACKEND_DIR,
+        env=os.environ | {"DJANGO_SETTINGS_MODULE": SETTINGS} | database.environment,
+        stdout=subprocess.DEVNULL,
+        check=True,
+        timeout=MANAGE_SECONDS,
+    )
+
+
 @pytest.fixture(scope="session")
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    """A database with all migrations, to be copied."""
+    """A database with all migrations and the demo data, to be copied."""
     with migrated_database(tmp_path_factory.mktemp("database"), SETTINGS) as database:
+        manage(database, "seed")
         yield database
 
 
@@ -143,6 +161,31 @@ def page(witness: Witness, context: BrowserContext) -> Page:
 def echo_page(page: Page) -> EchoPage:
     """The page at `/`, open and ready."""
     return EchoPage(page).open()
+
+
+@pytest.fixture
+def site(page: Page, witness: Witness) -> SitePage:
+    """A window of somebody who is not signed in. A page that is left or a panel that is hidden ends its stream."""
+    witness.expect_problem("net::ERR_ABORTED")
+    return SitePage(page)
+
+
+@pytest.fixture
+def another_person(new_context: Callable[..., BrowserContext]) -> Iterator[Callable[[], SitePage]]:
+    """Opens windows of other people, each with a session of their own. They are watched as all pages are."""
+    witnesses: list[Witness] = []
+
+    def open_window() -> SitePage:
+        context = new_context()
+        context.set_default_timeout(EXPECT_MS)
+        witness = Witness(context)
+        witness.expect_problem("net::ERR_ABORTED")
+        witnesses.append(witness)
+        return SitePage(context.new_page())
+
+    yield open_window
+    for witness in witnesses:
+        witness.check()
 
 
 @pytest.fixture

@@ -1,83 +1,63 @@
-"""Signing up, out and in, with the keyboard and on a phone, as people do it."""
+"""People come in and go: by the forms, and by the buttons for demo users."""
 
 from __future__ import annotations
 
-import uuid
-from typing import Any
-
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
+from tests.e2e.site_page import PASSWORD, SitePage, unique_email
 from tests.e2e.witness import Witness
+from tests.servers import ASGI
 
-PASSWORD = "a-Long-enough-passw0rd"
-
-
-@pytest.fixture(params=[None, "phone"])
-def browser_context_args(browser_context_args: dict[str, Any], request: pytest.FixtureRequest) -> dict[str, Any]:
-    """A desktop window, and a phone."""
-    phone = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True, "color_scheme": "dark"}
-    return browser_context_args | (phone if request.param else {})
+pytestmark = pytest.mark.parametrize("server", [ASGI], indirect=True)
 
 
-def fill_in(page: Page, **fields: str) -> None:
-    """Types into the form and sends it by the Enter key."""
-    for name, value in fields.items():
-        page.locator(f"[name={name}]").fill(value)
-    page.keyboard.press("Enter")
+def test_somebody_signs_up_and_out_and_in_again(site: SitePage) -> None:
+    email = site.sign_up("users", name="Grete Hermann")
+    expect(site.account_name).to_have_text("Grete")
+    expect(site.account_name).to_have_attribute("title", email)
+    expect(site.control("account-facts")).to_contain_text(email)
+
+    site.control("sign-out").click()
+    expect(site.control("sign-in")).to_be_visible()
+    site.open("users")
+    expect(site.control("users-prompt")).to_be_visible()
+
+    site.control("users-prompt").get_by_role("link", name="Sign in").click()
+    site.page.get_by_label("E-mail address").fill(email)
+    site.page.get_by_label("Password").fill("a wrong one")
+    site.control("submit").click()
+    expect(site.control("form-error")).to_contain_text("no active account")
+    site.page.get_by_label("Password").fill(PASSWORD)
+    site.control("submit").click()
+    site.expect_signed_in("users")
 
 
-def test_signing_up_out_and_in(page: Page) -> None:
-    email = f"{uuid.uuid4().hex}@example.com"
-    page.goto("/")
-    page.get_by_role("link", name="Sign in").click()
-    page.get_by_role("link", name="Sign up").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Sign up")
-
-    fill_in(page, email="nobody", name="Ada Lovelace", password1=PASSWORD, password2=PASSWORD)
-    expect(page).to_have_title("Error: Sign up · Django gRPC-Web Starter")
-    address = page.get_by_role("textbox", name="E-mail address")
-    expect(address).to_have_accessible_description("Enter a valid email address.")
-    expect(address).to_be_focused()
-
-    fill_in(page, email=email, password1=PASSWORD, password2=PASSWORD)
-    expect(page).to_have_url("/")
-    expect(page.get_by_test_id("account-name")).to_have_text("Ada")
-
-    page.get_by_role("button", name="Sign out").click()
-    expect(page.get_by_role("link", name="Sign in")).to_be_visible()
-
-    page.goto("/sign-in/")
-    fill_in(page, username=email, password="wrong")
-    expect(page.get_by_role("alert")).to_contain_text("no active account")
-    fill_in(page, username=email, password=PASSWORD)
-    expect(page.get_by_test_id("account-name")).to_have_text("Ada")
+def test_a_form_says_what_is_wrong_at_the_field(site: SitePage) -> None:
+    site.open().control("sign-up").click()
+    site.page.get_by_label("E-mail address").fill(unique_email())
+    site.page.get_by_label("Password", exact=True).fill("12345678")
+    site.page.get_by_label("Password confirmation").fill("12345678")
+    site.control("submit").click()
+    expect(site.page).to_have_title("Error: Sign up · Django gRPC-Web Starter")
+    expect(site.page.locator(".field-error").first).to_be_visible()
 
 
-def test_looking_around_as_a_demo_user(page: Page) -> None:
-    page.goto("/sign-in/?next=/sign-in/")
-    page.get_by_role("button", name="Sign in as demo staff").click()
-    expect(page.get_by_test_id("account-name")).to_have_attribute("title", "staff@example.com")
+@pytest.mark.parametrize("panel", ["users", "orders"])
+def test_a_demo_user_comes_back_to_the_panel(site: SitePage, panel: str) -> None:
+    site.sign_in_as_demo("customer", panel)
+    expect(site.account_name).to_have_attribute("title", "demo@example.com")
+    expect(site.control(f"{panel}-prompt")).to_have_count(0)
 
 
-def test_too_many_attempts(page: Page, witness: Witness) -> None:
-    witness.expect_problem("429")
-    page.goto("/sign-in/")
-    email = f"{uuid.uuid4().hex}@example.com"
-    for _ in range(5):
-        fill_in(page, username=email, password="wrong")
-        expect(page.get_by_role("alert")).to_contain_text("no active account")
-        expect(page.locator("[name=password]")).to_be_empty()
-    fill_in(page, username=email, password="wrong")
-    expect(page.get_by_role("alert")).to_contain_text("Try again in 15 minutes.")
-
-
-@pytest.mark.parametrize("path", ["/sign-in/", "/sign-up/"])
-def test_nothing_is_wider_than_the_window(page: Page, path: str) -> None:
-    page.goto(path)
-    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
-    # WCAG 2.2, 2.5.8 (AA), which leaves out links inside a sentence.
-    for control in page.locator("nav a, button, .account input:not([type=hidden])").all():
-        box = control.bounding_box()
-        assert box is not None
-        assert min(box["width"], box["height"]) >= 24, box
+def test_visitors_see_the_catalogue_and_a_way_in(site: SitePage, witness: Witness) -> None:
+    site.open("orders")
+    expect(site.product("Stoneware mug")).to_contain_text("€24.00")
+    expect(site.control("product-add")).to_have_count(0)
+    expect(site.control("board")).to_have_count(0)
+    expect(site.control("orders-prompt")).to_be_visible()
+    site.control("nav-users").click()
+    expect(site.control("users-prompt")).to_contain_text("Accounts are private")
+    expect(site.control("users-list")).to_have_count(0)
+    called = {request.url.rsplit("/", 1)[-1] for request in witness.requests if request.method == "POST"}
+    assert called == {"ListProducts"}, "what a visitor may not see is not even asked for"

@@ -20,6 +20,7 @@ const { find } = require("../view/dom.js");
 function connectEscape(groups) {
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || event.defaultPrevented) return;
+    if (document.querySelector("dialog[open]")) return; // there, Escape closes the dialog
     const running = [...groups].filter(([, group]) => group.isRunning);
     const focused = running.filter(([root]) => root.contains(document.activeElement));
     for (const [, group] of focused.length > 0 ? focused : running) group.cancel();

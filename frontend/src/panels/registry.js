@@ -6,12 +6,22 @@
  * name, if the page has one.
  */
 
-/** @type {Map<string, (root: HTMLElement) => void>} */
+/**
+ * What a panel wants to know after it was mounted. One that makes calls by itself makes them while it is shown.
+ *
+ * @typedef {object} PanelLife
+ * @property {() => void} [show] It can be seen now; called again after each `hide`.
+ * @property {() => void} [hide] Another panel has taken its place.
+ */
+
+/** @typedef {{ name: string, root: HTMLElement, life: PanelLife }} MountedPanel */
+
+/** @type {Map<string, (root: HTMLElement) => PanelLife | void>} */
 const panels = new Map();
 
 /**
  * @param {string} name
- * @param {(root: HTMLElement) => void} mount Connects the panel to its element, once.
+ * @param {(root: HTMLElement) => PanelLife | void} mount Connects the panel to its element, once.
  */
 function registerPanel(name, mount) {
   if (panels.has(name)) throw new Error(`There are two panels named ${name}`);
@@ -19,15 +29,19 @@ function registerPanel(name, mount) {
 }
 
 /**
- * Mounts all panels that the page has an element for.
+ * Mounts all panels that the page has an element for, and gives them.
  *
  * @param {ParentNode} page
+ * @returns {MountedPanel[]}
  */
 function mountPanels(page) {
+  /** @type {MountedPanel[]} */
+  const mounted = [];
   for (const [name, mount] of panels) {
     const root = page.querySelector(`[data-panel="${name}"]`);
-    if (root instanceof HTMLElement) mount(root);
+    if (root instanceof HTMLElement) mounted.push({ name, root, life: mount(root) ?? {} });
   }
+  return mounted;
 }
 
 module.exports = { mountPanels, registerPanel };

@@ -76,4 +76,56 @@ function setEnabled(button, enabled) {
   button.setAttribute("aria-disabled", String(!enabled));
 }
 
-module.exports = { byTestId, find, setEnabled, setText, svgElement, textElement };
+/**
+ * Whether a button does anything.
+ *
+ * @param {HTMLButtonElement} button
+ */
+function isEnabled(button) {
+  return button.getAttribute("aria-disabled") !== "true";
+}
+
+/**
+ * Says on a button that its call runs. It keeps its width as far as its texts allow, and its focus.
+ *
+ * @param {HTMLButtonElement} button
+ * @param {boolean} pending
+ * @param {string} text What it says now.
+ */
+function setPending(button, pending, text) {
+  setEnabled(button, !pending);
+  button.toggleAttribute("data-pending", pending);
+  setText(button, text);
+}
+
+/**
+ * Makes a button.
+ *
+ * @param {string} text
+ * @param {{ label?: string, testId: string, className?: string }} options `label` is its name where the text alone does
+ *   not say enough.
+ * @param {(button: HTMLButtonElement) => void} press Called only while the button is enabled.
+ */
+function buttonElement(text, { label, testId, className = "" }, press) {
+  const button = textElement("button", text);
+  button.type = "button";
+  button.className = className;
+  button.dataset.testid = testId;
+  if (label) button.setAttribute("aria-label", label);
+  button.addEventListener("click", () => {
+    if (isEnabled(button)) press(button);
+  });
+  return button;
+}
+
+module.exports = {
+  buttonElement,
+  byTestId,
+  find,
+  isEnabled,
+  setEnabled,
+  setPending,
+  setText,
+  svgElement,
+  textElement,
+};

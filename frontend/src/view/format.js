@@ -1,7 +1,7 @@
 // @ts-check
 "use strict";
 
-/** Numbers as the page shows them. */
+/** Numbers and times as the page shows them. */
 
 /**
  * Writes a time span in the unit that fits it.
@@ -31,4 +31,32 @@ function plural(count, noun) {
   return `${formatCount(count)} ${noun}${count === 1 ? "" : "s"}`;
 }
 
-module.exports = { formatCount, formatMs, plural };
+/**
+ * Gives the moment that a Timestamp stands for.
+ *
+ * @param {{ seconds: bigint, nanos: number } | undefined} timestamp
+ * @returns {Date | null} Null where there is none.
+ */
+function dateOf(timestamp) {
+  return timestamp ? new Date(Number(timestamp.seconds) * 1000 + Math.floor(timestamp.nanos / 1e6)) : null;
+}
+
+const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric" });
+const DAY_AND_TIME = new Intl.DateTimeFormat("en-GB", {
+  day: "numeric",
+  month: "short",
+  hour: "2-digit",
+  minute: "2-digit",
+});
+
+/** @param {Date | null} date */
+function formatDay(date) {
+  return date ? DAY.format(date) : "–";
+}
+
+/** @param {Date | null} date */
+function formatDayAndTime(date) {
+  return date ? DAY_AND_TIME.format(date) : "–";
+}
+
+module.exports = { dateOf, formatCount, formatDay, formatDayAndTime, formatMs, plural };

@@ -1,0 +1,255 @@
+"use strict";
+
+/** Following a stream for ever: breaks, waits, resume tokens. Time and chance are the test's. */
+
+const assert = require("node:assert/strict");
+const { beforeEach, describe, it } = require("node:test");
+const { Follower, LONGEST_WAIT_MS, RECYCLE_AFTER, STEADY_MS, waitMs } = require("../../src/orders/reconnect.js");
+
+const BROKEN = { code: 2, origin: "connection" };
+const UNAVAILABLE = { code: 14, origin: "server" };
+const OUT_OF_RANGE = { code: 11, origin: "server" };
+const UNAUTHENTICATED = { code: 16, origin: "server" };
+const CANCELLED = { code: 1, origin: "client" };
+
+/** A world with one clock, in which calls are answered by hand. */
+class World {
+  constructor() {
+    this.time = 0;
+    this.online = true;
+    this.timers = new Map();
+    this.messages = [];
+    this.states = [];
+    /** All calls, the newest last: `{ kind, token, observer, isOver }`. */
+    this.calls = [];
+    this.follower = new Follower(
+      {
+        load: (done) => this.call({ kind: "load", end: done }, (outcome) => done({ outcome })),
+        open: (token, observer) => this.call({ kind: "open", token, observer }, (outcome) => observer.onEnd(outcome)),
+        tokenOf: (message) => message.token,
+        onMessage: (message) => this.messages.push(message.token),
+        onChange: () => this.states.push(this.follower.state),
+      },
+      {
+        now: () => this.time,
+        random: () => 1,
+        isOnline: () => this.online,
+        setTimer: (run, ms) => {
+          const timer = Symbol(`in ${ms} ms`);
+          this.timers.set(timer, { run, at: this.time + ms });
+          return timer;
+        },
+        clearTimer: (timer) => this.timers.delete(timer),
+      },
+    );
+  }
+
+  call(call, end) {
+    call.isOver = false;
+    call.fail = (outcome) => {
+      call.isOver = true;
+      end(outcome);
+    };
+    this.calls.push(call);
+    return { cancel: () => !call.isOver && call.fail(CANCELLED) };
+  }
+
+  get newest() {
+    return this.calls.at(-1);
+  }
+
+  get running() {
+    return this.calls.filter(({ isOver }) => !isOver);
+  }
+
+  /** Answers the list. */
+  list(resumeToken) {
+    this.newest.isOver = true;
+    this.newest.end({ resumeToken });
+  }
+
+  send(token) {
+    this.newest.observer.onMessage({ token });
+  }
+
+  /** Lets time pass, with the timers that are due. */
+  pass(ms) {
+    this.time += ms;
+    for (const [timer, { run, at }] of this.timers) {
+      if (at > this.time) continue;
+      this.timers.delete(timer);
+      run();
+    }
+  }
+
+  goLive() {
+    this.follower.start();
+    this.list("t0");
+    this.send("t1");
+  }
+}
+
+/** @type {World} */
+let world;
+
+beforeEach(() => (world = new World()));
+
+describe("following", () => {
+  it("lists, streams from the list's token on, and is live with the first message", () => {
+    world.follower.start();
+    assert.equal(world.newest.kind, "load");
+    world.list("t0");
+    assert.deepEqual([world.newest.kind, world.newest.token], ["open", "t0"]);
+    world.send("t1");
+    world.send("t2");
+    assert.deepEqual(world.messages, ["t1", "t2"]);
+    assert.deepEqual(world.states, ["connecting", "live"]);
+  });
+
+  it("begins once, however often it is started", () => {
+    world.follower.start();
+    world.follower.start();
+    world.follower.wake();
+    assert.equal(world.calls.length, 1);
+  });
+
+  it("goes on after a break from the last token, without a list", () => {
+    world.goLive();
+    world.send("t2");
+    world.newest.fail(BROKEN);
+    assert.equal(world.follower.state, "waiting");
+    world.pass(1000);
+    assert.deepEqual([world.newest.kind, world.newest.token], ["open", "t2"]);
+    world.send("t3");
+    assert.equal(world.follower.state, "live");
+    assert.equal(world.follower.failure, null);
+  });
+
+  it("lists again after a failed list", () => {
+    world.follower.start();
+    world.newest.fail(UNAVAILABLE);
+    world.pass(1000);
+    assert.deepEqual([world.newest.kind, world.calls.length], ["load", 2]);
+  });
+
+  it("lists anew at once when the token is too old, and from then on waits between attempts", () => {
+    world.goLive();
+    world.newest.fail(OUT_OF_RANGE);
+    world.pass(0);
+    assert.equal(world.newest.kind, "load");
+    world.list("t9");
+    assert.equal(world.newest.token, "t9");
+    world.newest.fail(OUT_OF_RANGE);
+    world.pass(0);
+    assert.equal(world.follower.state, "waiting");
+    assert.ok(world.follower.retryAt > world.time);
+  });
+
+  it("gives up where the caller is not welcome, until it is started again", () => {
+    world.goLive();
+    world.newest.fail(UNAUTHENTICATED);
+    assert.equal(world.follower.state, "refused");
+    assert.equal(world.follower.failure, UNAUTHENTICATED);
+    assert.equal(world.timers.size, 0);
+    world.follower.wake();
+    assert.equal(world.follower.state, "refused");
+    world.follower.start();
+    assert.equal(world.follower.state, "connecting");
+  });
+
+  it("begins a new call after many messages, because a browser keeps them all", () => {
+    world.goLive();
+    for (let number = 2; number <= RECYCLE_AFTER; number += 1) world.send(`t${number}`);
+    assert.deepEqual([world.newest.kind, world.newest.token], ["open", `t${RECYCLE_AFTER}`]);
+    assert.equal(world.running.length, 1);
+    world.send("next");
+    assert.equal(world.messages.length, RECYCLE_AFTER + 1);
+  });
+});
+
+describe("waiting", () => {
+  it("doubles, up to a limit, and leaves half of it to chance", () => {
+    assert.deepEqual(
+      [1, 2, 3, 4, 5, 6, 50].map((failures) => waitMs(failures, 1)),
+      [1000, 2000, 4000, 8000, 16_000, LONGEST_WAIT_MS, LONGEST_WAIT_MS],
+    );
+    assert.deepEqual([waitMs(1, 0), waitMs(2, 0.5)], [500, 1500]);
+  });
+
+  it("grows while nothing gets better", () => {
+    world.goLive();
+    for (const ms of [1000, 2000, 4000]) {
+      world.newest.fail(BROKEN);
+      assert.equal(world.follower.retryAt, world.time + ms);
+      world.pass(ms);
+      world.send("again"); // and breaks at once
+    }
+  });
+
+  it("is short again after a stream that lasted", () => {
+    world.goLive();
+    world.newest.fail(BROKEN);
+    world.pass(1000);
+    world.newest.fail(BROKEN);
+    world.pass(2000);
+    world.send("t2");
+    world.pass(STEADY_MS);
+    world.newest.fail(BROKEN);
+    assert.equal(world.follower.retryAt, world.time + 1000);
+  });
+
+  it("ends at once when there is a reason to try", () => {
+    world.goLive();
+    world.newest.fail(BROKEN);
+    world.follower.wake();
+    assert.equal(world.follower.state, "connecting");
+    assert.equal(world.timers.size, 0);
+    assert.equal(world.running.length, 1);
+  });
+});
+
+describe("without a network", () => {
+  it("does not even try, until it is back", () => {
+    world.goLive();
+    world.online = false;
+    world.follower.offline();
+    assert.equal(world.follower.state, "offline");
+    assert.deepEqual([world.running.length, world.timers.size], [0, 0]);
+    world.follower.wake();
+    assert.equal(world.follower.state, "offline");
+    world.online = true;
+    world.follower.wake();
+    assert.deepEqual([world.newest.kind, world.newest.token], ["open", "t1"]);
+  });
+
+  it("is what a break may mean", () => {
+    world.goLive();
+    world.online = false;
+    world.newest.fail(BROKEN);
+    assert.equal(world.follower.state, "offline");
+    assert.equal(world.timers.size, 0);
+  });
+});
+
+describe("stopping", () => {
+  it("ends the call and goes on later from where it was", () => {
+    world.goLive();
+    world.follower.stop();
+    assert.deepEqual([world.follower.state, world.running.length], ["idle", 0]);
+    world.follower.offline();
+    world.follower.wake();
+    assert.equal(world.follower.state, "idle");
+    world.follower.start();
+    assert.deepEqual([world.newest.kind, world.newest.token], ["open", "t1"]);
+  });
+
+  it("ends a wait, and a list", () => {
+    world.follower.start();
+    world.follower.stop();
+    assert.equal(world.running.length, 0);
+    world.goLive();
+    world.newest.fail(BROKEN);
+    world.follower.stop();
+    assert.equal(world.timers.size, 0);
+  });
+});
