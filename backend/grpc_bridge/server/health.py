@@ -17,7 +17,7 @@ from collections.abc import Iterable
 
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
-from grpc_bridge.channels import tell_loop
+from grpc_bridge.loops import tell_loop
 from grpc_bridge.registry import Registry
 from grpc_bridge.server.readiness import Readiness
 
