@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo dev setup tools seed test test-backend test-postgres test-frontend test-e2e conformance \
+.PHONY: help demo dev grpc setup tools seed test test-backend test-postgres test-frontend test-e2e conformance \
 	lint lint-backend lint-frontend lint-protos check-protos protos fmt fuzz lock clean
 
 # Any Python 3 will do to start with: the script looks for one that is new enough, or takes the one that PYTHON names.
@@ -19,6 +19,9 @@ demo: ## Install what is missing and serve the site on http://127.0.0.1:8000 (an
 
 dev: ## The same with reload of Python, templates and frontend, and with error pages
 	@$(PROJECT) dev
+
+grpc: ## Serve native gRPC on 127.0.0.1:50051 with reload (another port: PORT=50052)
+	@$(PROJECT) grpc
 
 test: lint test-backend test-frontend test-e2e ## Run all checks and tests, installing what they need
 

@@ -22,11 +22,11 @@ from grpc_bridge.context import AsyncContext, SyncContext
 from grpc_bridge.cors import configured_cors
 from grpc_bridge.interceptors import intercepted
 from grpc_bridge.policy import RequestSource, SitePolicy
-from grpc_bridge.protocol.compression import request_encoding
+from grpc_bridge.protocol.compression import ACCEPT_ENCODING, request_encoding
 from grpc_bridge.protocol.negotiation import HttpAnswer, answer_wire, classify
 from grpc_bridge.protocol.status import StatusCode, StatusError
 from grpc_bridge.protocol.timeout import decode_timeout
-from grpc_bridge.protocol.wire import BinaryWire
+from grpc_bridge.protocol.wire import GRPCIO, BinaryWire
 from grpc_bridge.registry import Method, Registry
 
 logger = logging.getLogger("grpc_bridge")
@@ -101,6 +101,18 @@ class Admission:
             call.cors = partial(self._cors.answer_headers, head.origin)
         return call
 
+    def decide_grpcio(self, path: str, source: CallSource, deadline: float | None) -> Call | HttpAnswer:
+        """Gives the call, or the refusal, of a request that a grpcio server has taken for an RPC and read the head of.
+
+        Hosts and origins are for HTTP servers. `deadline` is on the clock of `time.monotonic()`.
+        """
+        try:
+            return self._admit_grpcio(path, source, deadline)
+        except StatusError as error:
+            if call_log.is_on(self._settings):
+                call_log.log_refused(path, source, error)
+            return _refused(GRPCIO, None, error)
+
     def _answer(self, answer: HttpAnswer, head: RequestHead) -> HttpAnswer:
         """Gives an answer so that a page which may call can read it."""
         if self._cors is None:
@@ -115,8 +127,19 @@ class Admission:
         encoding = None if head.encoding is None else request_encoding(head.encoding)
         deadline = None if head.timeout is None else time.monotonic() + decode_timeout(head.timeout)
         context = (AsyncContext if method.is_async else SyncContext)(head.path, source, deadline, head.accept_encoding)
-        kind = LoggedCall if call_log.is_on(self._settings) else Call
-        return kind(method, wire, answer_wire(wire, head.accept), context, self._settings, encoding)
+        return self._kind()(method, wire, answer_wire(wire, head.accept), context, self._settings, encoding)
+
+    def _admit_grpcio(self, path: str, source: CallSource, deadline: float | None) -> Call:
+        method = self._registry.find(path) or self._registry.find_generic(path)
+        if method is None:
+            raise StatusError(StatusCode.UNIMPLEMENTED, "Method not found!")
+        source.check_metadata_size(self._settings)
+        # Which encodings the caller takes is known to grpcio alone.
+        context = (AsyncContext if method.is_async else SyncContext)(path, source, deadline, ACCEPT_ENCODING[1])
+        return self._kind()(method, GRPCIO, GRPCIO, context, self._settings)
+
+    def _kind(self) -> type[Call]:
+        return LoggedCall if call_log.is_on(self._settings) else Call
 
 
 def _refused(request_wire: BinaryWire, accept: str | None, error: StatusError) -> HttpAnswer:

@@ -11,7 +11,7 @@ from grpc_bridge.call_state import CallContext
 from grpc_bridge.conf import BridgeSettings
 from grpc_bridge.limits import StreamClock
 from grpc_bridge.protocol.compression import ACCEPT_ENCODING, Encoding
-from grpc_bridge.protocol.frames import FLAG_COMPRESSED, larger_than_max
+from grpc_bridge.protocol.frames import larger_than_max
 from grpc_bridge.protocol.negotiation import HttpAnswer
 from grpc_bridge.protocol.status import StatusCode, StatusError
 from grpc_bridge.protocol.wire import BinaryWire, RequestReader
@@ -107,9 +107,7 @@ class Call:
     def message(self, payload: bytes) -> bytes:
         """Gives the bytes that carry one message of the answer, compressed if the handler asked for it."""
         encoding = self.context.next_message_encoding()
-        if encoding is None:
-            return self.wire.message(payload)
-        return self.wire.message(encoding.compress(payload), FLAG_COMPRESSED)
+        return self.wire.message(payload) if encoding is None else self.wire.compressed_message(payload, encoding)
 
     def unary_answer(self, payload: bytes | None) -> HttpAnswer:
         """Gives the answer of one message, or of none where `payload` is None."""

@@ -24,6 +24,9 @@ logger = logging.getLogger("grpc_bridge")
 
 _ENCODINGS = {grpc.Compression.NoCompression: None, grpc.Compression.Deflate: DEFLATE, grpc.Compression.Gzip: GZIP}
 
+_IDENTITY_KEYS = "x509_subject_alternative_name", "x509_common_name"
+"""Where in an auth context grpcio looks for the identities of a caller, the better place first."""
+
 # Guards the callbacks of all calls. It is held for a list operation only, so one for the process will do.
 _callbacks_lock = threading.Lock()
 
@@ -39,6 +42,9 @@ class CallSource(Protocol):
 
     def peer(self) -> str:
         """Gives the caller's address as grpcio writes it, such as `ipv4:127.0.0.1:50000`."""
+
+    def auth_context(self) -> Mapping[str, Sequence[bytes]]:
+        """Gives what TLS has found out about the caller, empty where it ends before the bridge."""
 
 
 class CallContext:
@@ -95,16 +101,17 @@ class CallContext:
         return self._source.peer()
 
     def peer_identities(self) -> Iterable[bytes] | None:
-        """Gives None: TLS ends before the bridge, so no caller has proven an identity to it."""
-        return None
+        """Gives what a caller's certificate says of it, None without one: most often TLS ends before the bridge."""
+        key = self.peer_identity_key()
+        return None if key is None else self.auth_context()[key]
 
     def peer_identity_key(self) -> str | None:
-        """Gives None, as `peer_identities` does."""
-        return None
+        """Gives under which key of `auth_context` the identities are, None where there are none."""
+        return next((key for key in _IDENTITY_KEYS if key in self.auth_context()), None)
 
     def auth_context(self) -> Mapping[str, Sequence[bytes]]:
-        """Gives an empty mapping, as `peer_identities` gives None."""
-        return {}
+        """Gives what TLS has found out about the caller, nothing where it ends before the bridge."""
+        return self._source.auth_context()
 
     # What a handler sets.
 

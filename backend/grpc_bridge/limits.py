@@ -54,6 +54,11 @@ def open_calls() -> tuple[int, int]:
     return len(_unary_calls), len(_streams)
 
 
+def all_calls() -> list[Call]:
+    """Gives all calls that are open in this process."""
+    return [*_unary_calls, *_streams]
+
+
 def _forget() -> None:
     _unary_calls.clear()
     _streams.clear()

@@ -66,9 +66,9 @@ def check_node() -> None:
         raise Problem("npm is needed, and was not found on the PATH; it comes with Node or as a package of its own")
 
 
-def free_port() -> int:
-    """The port that $PORT names, or 8000. Raises Problem if it cannot be served on 127.0.0.1."""
-    text = os.environ.get("PORT") or "8000"
+def free_port(command: str = "demo", default: int = 8000) -> int:
+    """The port that $PORT names, or `default`. Raises Problem if it cannot be served on 127.0.0.1."""
+    text = os.environ.get("PORT") or str(default)
     if not re.match(r"[0-9]{1,5}$", text) or not 0 < int(text) < 65536:
         raise Problem(f"PORT must be a number from 1 to 65535, not {text!r}")
     port = int(text)
@@ -80,5 +80,7 @@ def free_port() -> int:
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise Problem(f"port {port} cannot be used: {error.strerror}") from None
-            raise Problem(f"port {port} is in use; choose another one: make demo PORT={port % 65535 + 1}") from None
+            raise Problem(
+                f"port {port} is in use; choose another one: make {command} PORT={port % 65535 + 1}"
+            ) from None
     return port

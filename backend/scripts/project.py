@@ -1,4 +1,4 @@
-"""Sets the project up and serves it: what `make demo`, `make dev` and `make setup` do.
+"""Sets the project up and serves it: what `make demo`, `make dev`, `make grpc` and `make setup` do.
 
 Runs before anything is installed: standard library only, and no syntax newer than Python 3.6, as in `machine`.
 """
@@ -12,7 +12,19 @@ import time
 from pathlib import Path
 
 from machine import Problem, check_node, free_port
-from steps import BACKEND, BUNDLE_STAMP, FRONTEND, PYTHON, digest, install, local_environment, prepare_site
+from steps import (
+    BACKEND,
+    BUNDLE_STAMP,
+    FRONTEND,
+    PYTHON,
+    create_venv,
+    digest,
+    install,
+    install_python,
+    local_environment,
+    prepare_database,
+    prepare_site,
+)
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 STOP_SECONDS = 5
@@ -61,6 +73,18 @@ def dev() -> None:
     watch = ["npm", "run", "--silent", "watch"]
     environment = server_environment(port, DJANGO_DEBUG="1", WEB_RELOAD="1")
     supervise({"npm run watch": (watch, FRONTEND), "gunicorn": (GUNICORN, BACKEND)}, environment)
+
+
+def grpc() -> None:
+    """Sets up what the native gRPC server needs and serves it with reload. It takes over this process."""
+    port = free_port("grpc", 50051)
+    create_venv()
+    install_python(dev=False)
+    prepare_database()
+    sys.stdout.flush()
+    os.chdir(str(BACKEND))
+    command = [str(PYTHON), "manage.py", "rungrpc", "--reload", "--bind", f"127.0.0.1:{port}"]
+    os.execve(command[0], command, local_environment())  # noqa: S606
 
 
 def supervise(commands: dict, environment: dict) -> None:
@@ -127,7 +151,7 @@ def be_stopped(number: int, _frame: object) -> None:
 
 def main() -> int:
     """Runs the command that the first argument names. Gives the exit code."""
-    commands = {"demo": demo, "dev": dev, "setup": setup, "tools": tools}
+    commands = {"demo": demo, "dev": dev, "grpc": grpc, "setup": setup, "tools": tools}
     for number in STOP_SIGNALS:
         signal.signal(number, be_stopped)
     try:

@@ -8,7 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from grpc_bridge.protocol.compression import Encoding
-from grpc_bridge.protocol.frames import HEADER, FrameReader, encode_frame, messages_then, split_frames, truncated
+from grpc_bridge.protocol.frames import (
+    FLAG_COMPRESSED,
+    HEADER,
+    FrameReader,
+    encode_frame,
+    messages_then,
+    split_frames,
+    truncated,
+)
 from grpc_bridge.protocol.status import StatusCode
 from grpc_bridge.protocol.text import TextDecoder, encode_text
 from grpc_bridge.protocol.trailers import encode_trailers, trailer_pairs
@@ -84,6 +92,10 @@ class BinaryWire:
         """Gives the bytes that carry one message of the answer. `flags` are those of its frame."""
         return encode_frame(payload, flags)
 
+    def compressed_message(self, payload: bytes, encoding: Encoding) -> bytes:
+        """Gives the bytes that carry one message of the answer, compressed."""
+        return self.message(encoding.compress(payload), FLAG_COMPRESSED)
+
     def trailers(self, code: int, message: str = "", metadata: Sequence[tuple[str, str]] = ()) -> bytes:
         """Gives the bytes that end the body. `metadata` are pairs from `encode_metadata`."""
         return encode_trailers(code, message, metadata)
@@ -158,6 +170,18 @@ class NativeWire(BinaryWire):
         return encode_frame(payload)
 
 
+class GrpcioWire(NativeWire):
+    """`application/grpc` where grpcio is the server: it makes the frames that travel, and compresses what is in them.
+
+    The frames made here only carry each message and its flag from dispatch to transport.
+    """
+
+    def compressed_message(self, payload: bytes, encoding: Encoding) -> bytes:
+        """Gives a frame of one message that is still to be compressed."""
+        return self.message(payload, FLAG_COMPRESSED)
+
+
 NATIVE = NativeWire()
+GRPCIO = GrpcioWire()
 BINARY = BinaryWire()
 TEXT = TextWire()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +38,9 @@ class Source:
 
     def peer(self) -> str:
         return self.address
+
+    def auth_context(self) -> Mapping[str, Sequence[bytes]]:
+        return {}
 
     def meta(self, key: str) -> str | None:
         headers = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in self.headers}

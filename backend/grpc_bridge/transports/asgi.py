@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
 from contextlib import nullcontext
 from typing import Any, Protocol
 
@@ -83,6 +83,10 @@ class AsgiRequest:
         """Gives the caller's address as grpcio writes it."""
         return peer_address(*(self._scope.get("client") or (None, None)))
 
+    def auth_context(self) -> Mapping[str, Sequence[bytes]]:
+        """Gives nothing: TLS ends in the server or before it."""
+        return {}
+
     def meta(self, key: str) -> str | None:
         """Gives what Django's ASGI handler would put into `request.META`."""
         if key.startswith("HTTP_"):
@@ -132,7 +136,7 @@ class AsgiBridge:
         if decision is None:
             await self._application(scope, receive, send)
         elif isinstance(decision, HttpAnswer):
-            await _answer(send, decision)
+            await send_answer(send, decision)
             await _discard(receive)
         else:
             body = RequestBody(decision, receive)
@@ -166,7 +170,7 @@ async def serve_call(call: Call, body: Body, send: Send) -> None:
     if response is not None:
         await response.end()
     else:
-        await _answer(send, call.unary_answer(payload))
+        await send_answer(send, call.unary_answer(payload))
 
 
 class _Response:
@@ -247,7 +251,7 @@ class _Response:
         await self._send(start)
 
 
-async def _answer(send: Send, answer: HttpAnswer) -> None:
+async def send_answer(send: Send, answer: HttpAnswer) -> None:
     """Sends a whole answer at once."""
     headers = _encoded(answer.headers)
     start: Event = {"type": "http.response.start", "status": answer.status, "headers": headers}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextvars import copy_context
 from operator import length_hint
 
@@ -70,6 +70,10 @@ class WsgiRequest:
     def peer(self) -> str:
         """Gives the caller's address as grpcio writes it."""
         return peer_address(self._environ.get("REMOTE_ADDR"), self._environ.get("REMOTE_PORT"))
+
+    def auth_context(self) -> Mapping[str, Sequence[bytes]]:
+        """Gives nothing: TLS ends in the server or before it."""
+        return {}
 
     def meta(self, key: str) -> str | None:
         """Gives an entry of Django's `request.META`, which is the environ."""

@@ -104,22 +104,24 @@ def test_what_is_no_port_number(monkeypatch, text: str):
         machine.free_port()
 
 
-def test_a_busy_port_is_refused_and_a_freed_one_is_taken(monkeypatch):
+@pytest.mark.parametrize("command", ["demo", "grpc"])
+def test_a_busy_port_is_refused_and_a_freed_one_is_taken(monkeypatch, command: str):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         monkeypatch.setenv("PORT", str(port))
         with pytest.raises(
-            machine.Problem, match=rf"^port {port} is in use; choose another one: make demo PORT={port + 1}$"
+            machine.Problem, match=rf"^port {port} is in use; choose another one: make {command} PORT={port + 1}$"
         ):
-            machine.free_port()
-    assert machine.free_port() == port
+            machine.free_port(command)
+    assert machine.free_port(command) == port
 
 
-def test_a_problem_is_one_line_and_an_exit_code(monkeypatch):
+@pytest.mark.parametrize("command", ["demo", "grpc"])
+def test_a_problem_is_one_line_and_an_exit_code(monkeypatch, command: str):
     with socket.create_server(("127.0.0.1", 0)) as server:
         monkeypatch.setenv("PORT", str(server.getsockname()[1]))
         done = subprocess.run(
-            [sys.executable, SCRIPTS / "project.py", "demo"], capture_output=True, text=True, timeout=30, check=False
+            [sys.executable, SCRIPTS / "project.py", command], capture_output=True, text=True, timeout=30, check=False
         )
     assert done.returncode == 1
     assert done.stdout == ""

@@ -7,19 +7,24 @@ from collections.abc import Callable, Iterator
 import grpc
 import pytest
 
-from tests.conftest import SERVER_AT_START
+from tests.conftest import SERVER_AT_START, SETTINGS
 from tests.contract.case import Transport
 from tests.contract.control import Control, new_key
 from tests.contract.grpc_web import MODES, GrpcWebTransport, Mode
 from tests.contract.grpcio_servers import running_grpcio, running_grpcio_aio
 from tests.contract.methods import FLAVOURS, path
 from tests.contract.native import NativeTransport, connect
-from tests.contract.transports import BRIDGE, GRPCIO, WEB_BINARY, WEB_TEXT
+from tests.contract.transports import BRIDGE, GRPCIO, GRPCIO_AIO, RUNGRPC, WEB_BINARY, WEB_TEXT
 from tests.databases import Database
-from tests.servers import ASGI, KINDS, WSGI, Server, running_server
+from tests.native_server.process import running_rungrpc
+from tests.servers import ASGI, KINDS, SIGNS_OF_FAULTS, WSGI, Server, running_server
 
 SITE_SETTINGS = "tests.contract.site_settings"
 INTERCEPTED_SETTINGS = "tests.contract.intercepted_settings"
+
+
+CHANNELS = {GRPCIO: "grpcio_channel", GRPCIO_AIO: "grpcio_aio_channel", RUNGRPC: "rungrpc_channel"}
+"""The fixtures of connections to servers that are not gunicorn's."""
 
 
 @pytest.fixture(params=MODES, ids=[mode.name for mode in MODES])
@@ -126,14 +131,28 @@ def grpcio_aio_channel(grpcio_aio_address: str) -> Iterator[grpc.Channel]:
         yield channel
 
 
+@pytest.fixture(scope="session")
+def rungrpc_address(tmp_path_factory: pytest.TempPathFactory, migrated: Database) -> Iterator[str]:
+    """`manage.py rungrpc`. Its log has the tracebacks of handlers that fail on purpose."""
+    directory = tmp_path_factory.mktemp("rungrpc")
+    with running_rungrpc(directory, database=migrated, settings=SETTINGS, faults=SIGNS_OF_FAULTS) as server:
+        yield server.address
+
+
+@pytest.fixture(scope="session")
+def rungrpc_channel(rungrpc_address: str) -> Iterator[grpc.Channel]:
+    """A connection to `manage.py rungrpc`."""
+    with connect(rungrpc_address) as channel:
+        yield channel
+
+
 @pytest.fixture
 def transport_of(request: pytest.FixtureRequest, server_of_kind: Callable[[str], Server]) -> Callable[[str], Transport]:
     """Gives a transport by its name in `transports.SERVED`."""
 
     def get(name: str) -> Transport:
         if name not in BRIDGE:
-            channel = "grpcio_channel" if name == GRPCIO else "grpcio_aio_channel"
-            return NativeTransport(request.getfixturevalue(channel))
+            return NativeTransport(request.getfixturevalue(CHANNELS[name]))
         kind, wire = BRIDGE[name]
         server = server_of_kind(kind)
         modes = dict(zip((WEB_BINARY, WEB_TEXT), MODES, strict=True))

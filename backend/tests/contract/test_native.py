@@ -27,7 +27,7 @@ from tests.contract.native import NativeTransport, connect, metadata_of, start
 from tests.contract.servicers.aborts import BAD_REQUEST
 from tests.contract.servicers.lifetime import CALLBACK, CANCELLED, INACTIVE, RPC_ERROR, STARTED
 from tests.contract.servicers.metadata import INITIAL
-from tests.contract.transports import BRIDGE, GRPCIO, GRPCIO_AIO, NATIVE, SERVED
+from tests.contract.transports import BRIDGE, GRPCIO, GRPCIO_AIO, NATIVE, RUNGRPC, SERVED
 from tests.servers import ASGI, Server
 
 TIMEOUT_SECONDS = 1.0
@@ -42,6 +42,10 @@ NATIVE_SERVERS = [name for name in SERVED if name not in BRIDGE or BRIDGE[name][
 ALL = [(name, flavour) for name in NATIVE_SERVERS for flavour in SERVED[name]]
 # gunicorn's WSGI workers read a connection only between calls, so they do not see that a client has given one up.
 THAT_SEE_CANCELLATION = [(name, flavour) for name, flavour in ALL if BRIDGE.get(name, (ASGI,))[0] == ASGI]
+
+
+ADDRESSES = {GRPCIO: "grpcio_address", GRPCIO_AIO: "grpcio_aio_address", RUNGRPC: "rungrpc_address"}
+"""The fixtures of servers that are not gunicorn's."""
 
 
 class Requests(Iterator[Message]):
@@ -104,7 +108,7 @@ def lab(request: pytest.FixtureRequest, server_of_kind: Callable[[str], Server])
         with connect(server.authority) as channel:
             yield Lab(name, flavour, channel, Control(GrpcWebTransport(server, MODES[0])))
     else:
-        address = request.getfixturevalue("grpcio_address" if name == GRPCIO else "grpcio_aio_address")
+        address = request.getfixturevalue(ADDRESSES[name])
         with connect(address) as channel, connect(address) as another:
             yield Lab(name, flavour, channel, Control(NativeTransport(another), flavour))
 

@@ -17,5 +17,8 @@ GRPCIO = "grpc.server"
 GRPCIO_AIO = "grpc.aio.server"
 """grpcio's own servers. Each has handlers of the kind that it is made for."""
 
-SERVED = dict.fromkeys(BRIDGE, FLAVOURS) | {GRPCIO: (SYNC,), GRPCIO_AIO: (ASYNC,)}
+RUNGRPC = f"rungrpc, {NATIVE}"
+"""The bridge behind a server of grpcio's."""
+
+SERVED = dict.fromkeys((*BRIDGE, RUNGRPC), FLAVOURS) | {GRPCIO: (SYNC,), GRPCIO_AIO: (ASYNC,)}
 """All transports, and the servicers that each serves."""

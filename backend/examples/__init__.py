@@ -1,0 +1,7 @@
+"""Clients of the native gRPC server, one file for each thing that a client may need. Read, run, copy.
+
+    make grpc                                                        # in one terminal, from the top folder
+    cd backend && ../.venv/bin/python -m examples.streaming          # in another; --help tells the options
+
+A file here needs grpcio, the generated code and `client.py`, and nothing of Django.
+"""

@@ -1,0 +1,1 @@
+"""`manage.py rungrpc` as a process: how it starts, serves and ends."""
