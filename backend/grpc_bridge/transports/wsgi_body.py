@@ -74,11 +74,16 @@ class WsgiBody:
         return data
 
     def _receive(self, size: int, call: Call) -> bytes:
-        """Gives what `_read` gives. Raises `StatusError` for a body that breaks off or does not arrive in time."""
+        """Gives what `_read` gives. Raises `StatusError` for a body that breaks off or does not arrive in time.
+
+        Time that is over ends the call, so that a handler notices the same as when the event loop sees it first.
+        """
         try:
             return self._read(size, patience(call))
         except TimeoutError:
-            raise too_late(call) from None
+            error = too_late(call)
+            call.context.terminate(error.code, error.message)
+            raise error from None
 
     def only_message(self, call: Call) -> bytes:
         """Gives the one message of a method whose requests do not stream. Raises `StatusError` for bad input."""
