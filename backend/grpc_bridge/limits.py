@@ -122,20 +122,19 @@ class StreamClock:
             self._context.terminate(error.code, error.message)
 
 
-THREAD_WAITS_LONGER_SECONDS = 0.05
-"""By how much a thread outwaits the loop when the call's time is over: the loop cancels the handler, while the thread's
-error would be raised in it. A socket without any time to wait would not wait at all, either."""
+MIN_PATIENCE_SECONDS = 0.001
+"""A socket without any time to wait would not wait at all, and say so by another error."""
 
 
 def patience(call: Call) -> float:
     """Gives how long a thread may wait for the next piece of a request, in seconds: nobody can stop it from waiting, so
-    it may not outlast the deadline nor the stream's time by much."""
+    it may not outlast the deadline nor the stream's time."""
     seconds = call.settings.request_body_seconds
     if call.context.deadline is not None:
         seconds = min(seconds, call.context.deadline - time.monotonic())
     if call.clock is not None:
         seconds = min(seconds, call.clock.seconds_left())
-    return max(seconds, 0.0) + THREAD_WAITS_LONGER_SECONDS
+    return max(seconds, MIN_PATIENCE_SECONDS)
 
 
 def too_late(call: Call) -> StatusError:
