@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import grpc
@@ -40,6 +40,12 @@ def _remaining(seconds: float | None) -> DoubleValue:
     return DoubleValue(value=NO_DEADLINE if seconds is None or seconds > FAR_AWAY_SECONDS else seconds)
 
 
+def _at_end(context: grpc.ServicerContext, callback: Callable[[], Any]) -> None:
+    """Has `callback` called at the end of the call: now, where its caller had gone before the handler began."""
+    if not context.add_callback(callback):
+        callback()
+
+
 class Sync:
     """As `def` handlers. They learn of the end by a callback, by `is_active()` and at their next `yield`."""
 
@@ -62,7 +68,7 @@ class Sync:
 
     def Wait(self, request: StringValue, context: Any) -> StringValue:
         log = events[request.value]
-        context.add_callback(lambda: (log.append(CALLBACK), gates[request.value].open()))
+        _at_end(context, lambda: (log.append(CALLBACK), gates[request.value].open()))
         log.append(STARTED)
         gates[request.value].wait()
         log.append(OPENED if context.is_active() else INACTIVE)
@@ -70,7 +76,7 @@ class Sync:
 
     def WaitInStream(self, request: StringValue, context: Any) -> Iterator[StringValue]:
         log = events[request.value]
-        context.add_callback(lambda: (log.append(CALLBACK), gates[request.value].open()))
+        _at_end(context, lambda: (log.append(CALLBACK), gates[request.value].open()))
         log.append(STARTED)
         try:
             yield StringValue(value="before")
