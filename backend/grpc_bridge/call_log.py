@@ -20,10 +20,8 @@ from typing import Any
 from grpc_bridge.call import Call
 from grpc_bridge.call_state import CallContext, CallSource
 from grpc_bridge.conf import BridgeSettings
-from grpc_bridge.protocol.compression import Encoding
+from grpc_bridge.plan import Plan
 from grpc_bridge.protocol.status import StatusCode, StatusError
-from grpc_bridge.protocol.wire import BinaryWire
-from grpc_bridge.registry import Method
 
 logger = logging.getLogger("grpc_bridge.calls")
 
@@ -44,16 +42,8 @@ class LoggedCall(Call):
 
     __slots__ = ("_started", "request_bytes", "request_messages", "response_bytes", "response_messages")
 
-    def __init__(
-        self,
-        method: Method,
-        request_wire: BinaryWire,
-        wire: BinaryWire,
-        context: CallContext,
-        settings: BridgeSettings,
-        request_encoding: Encoding | None = None,
-    ) -> None:
-        super().__init__(method, request_wire, wire, context, settings, request_encoding)
+    def __init__(self, plan: Plan, context: CallContext) -> None:
+        super().__init__(plan, context)
         self.request_messages = self.request_bytes = self.response_messages = self.response_bytes = 0
         self._started = time.perf_counter()
         context.at_end(self._log)

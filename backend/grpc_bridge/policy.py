@@ -61,6 +61,13 @@ class SitePolicy:
         self._cors = cors
         self._uses_forwarded_host = settings.USE_X_FORWARDED_HOST
         self._scheme_key = settings.SECURE_PROXY_SSL_HEADER[0] if settings.SECURE_PROXY_SSL_HEADER else None
+        self.headers: tuple[str, ...] | None = ()
+        """What it looks at besides host, origin and sec-fetch-site, None where that is not only headers."""
+        if self._uses_forwarded_host:
+            self.headers += ("x-forwarded-host",)
+        if self._scheme_key is not None:
+            is_header = self._scheme_key.startswith("HTTP_")
+            self.headers = (*self.headers, self._scheme_key[5:].replace("_", "-").lower()) if is_header else None
         self._good_hosts: set[str | None] = set()
         self._kinds: dict[tuple[str | None, ...], int] = {}
 

@@ -14,6 +14,7 @@ from grpc_bridge.conf import BridgeSettings
 from grpc_bridge.dispatch import run_stream_async, run_unary_async
 from grpc_bridge.lifecycle import AsyncCallThread
 from grpc_bridge.limits import enter, too_much_metadata
+from grpc_bridge.plan import HeadNames, encoded
 from grpc_bridge.protocol.metadata import Metadatum, decode_metadata
 from grpc_bridge.protocol.negotiation import HttpAnswer
 from grpc_bridge.protocol.status import StatusError
@@ -54,6 +55,9 @@ class Body(Protocol):
 
     def close(self) -> None:
         """The call is over: whoever waits for a message stops waiting."""
+
+
+HEAD_NAMES = HeadNames(str.encode, (b"",), b"", ())
 
 
 class AsgiRequest:
@@ -100,6 +104,10 @@ class AsgiRequest:
         return scheme
 
 
+def _has_trailers(scope: Scope) -> bool:
+    return "http.response.trailers" in (scope.get("extensions") or ())
+
+
 def _head(scope: Scope) -> RequestHead:
     headers: dict[bytes, bytes] = dict(scope["headers"])
     if len(headers) != len(scope["headers"]):  # some have several values, and the last one is not all of them
@@ -115,7 +123,7 @@ def _head(scope: Scope) -> RequestHead:
         _text(headers.get(b"grpc-timeout")),
         _text(headers.get(b"grpc-encoding")),
         _text(headers.get(b"grpc-accept-encoding")),
-        "http.response.trailers" in scope.get("extensions", ()),
+        _has_trailers(scope),
         _text(headers.get(b"host")),
         _text(headers.get(b"origin")),
         _text(headers.get(b"sec-fetch-site")),
@@ -127,12 +135,11 @@ class AsgiBridge:
 
     def __init__(self, application: Application, registry: Registry, settings: BridgeSettings) -> None:
         self._application = application
-        self._admission = Admission(registry, settings)
+        self._admission = Admission(registry, settings, HEAD_NAMES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request of an ASGI server, or one scope of another type."""
-        is_http = scope["type"] == "http"
-        decision = self._admission.decide(_head(scope), AsgiRequest(scope)) if is_http else None
+        decision = self._decide(scope) if scope["type"] == "http" else None
         if decision is None:
             await self._application(scope, receive, send)
         elif isinstance(decision, HttpAnswer):
@@ -144,6 +151,20 @@ class AsgiBridge:
             if not body.ended:
                 await body.watch_ended()
                 await _discard(receive)
+
+    def _decide(self, scope: Scope) -> Call | HttpAnswer | None:
+        admission, source = self._admission, AsgiRequest(scope)
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        if admission.known is None or len(headers) != len(scope["headers"]):
+            return admission.decide(_head(scope), source)
+        before = scope["method"], scope["path"], scope.get("scheme"), scope.get("root_path")
+        plan = admission.known.find(headers, before)
+        if plan is not None and not (plan.wire.needs_http_trailers and not _has_trailers(scope)):
+            return admission.make_call(plan, source, _text(headers.get(b"grpc-timeout")))
+        decision = admission.decide(_head(scope), source)
+        if isinstance(decision, Call):
+            admission.remember(decision, headers, before)
+        return decision
 
 
 async def serve_call(call: Call, body: Body, send: Send) -> None:
@@ -245,7 +266,7 @@ class _Response:
             await _send_trailers(self._send, trailers)
 
     async def _send_headers(self) -> None:
-        start: Event = {"type": "http.response.start", "status": 200, "headers": _encoded(self._call.headers())}
+        start: Event = {"type": "http.response.start", "status": 200, "headers": encoded(self._call.headers())}
         if self._call.wire.needs_http_trailers:
             start["trailers"] = True
         await self._send(start)
@@ -253,7 +274,7 @@ class _Response:
 
 async def send_answer(send: Send, answer: HttpAnswer) -> None:
     """Sends a whole answer at once."""
-    headers = _encoded(answer.headers)
+    headers = encoded(answer.headers)
     start: Event = {"type": "http.response.start", "status": answer.status, "headers": headers}
     if answer.trailers:
         start["trailers"] = True
@@ -266,7 +287,7 @@ async def send_answer(send: Send, answer: HttpAnswer) -> None:
 
 
 async def _send_trailers(send: Send, trailers: Sequence[tuple[str, str]]) -> None:
-    await send({"type": "http.response.trailers", "headers": _encoded(trailers), "more_trailers": False})
+    await send({"type": "http.response.trailers", "headers": encoded(trailers), "more_trailers": False})
 
 
 async def _discard(receive: Receive) -> None:
@@ -291,7 +312,3 @@ def _joined(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes | None
 
 def _text(value: bytes | None) -> str | None:
     return None if value is None else value.decode("latin-1")
-
-
-def _encoded(headers: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
-    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]

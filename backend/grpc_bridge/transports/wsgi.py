@@ -21,6 +21,7 @@ from grpc_bridge.dispatch import run_stream, run_unary
 from grpc_bridge.lifecycle import call_finished, call_started
 from grpc_bridge.limits import enter, leave, too_much_metadata
 from grpc_bridge.loops import callers_thread
+from grpc_bridge.plan import HeadNames
 from grpc_bridge.protocol.metadata import Metadatum, decode_metadata
 from grpc_bridge.protocol.negotiation import HttpAnswer
 from grpc_bridge.protocol.status import StatusError
@@ -34,6 +35,14 @@ HEADER_PREFIXES = ("HTTP_", "CONTENT_TYPE", "CONTENT_LENGTH")
 """How the names of headers begin in an environ."""
 
 Application = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+
+def _key(header: str) -> str:
+    key = header.replace("-", "_").upper()
+    return key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
+
+
+HEAD_NAMES = HeadNames(_key, HEADER_PREFIXES, "HTTP_", ("REQUEST_METHOD", "PATH_INFO", "wsgi.url_scheme"))
 
 
 class WsgiRequest:
@@ -108,13 +117,21 @@ class WsgiBridge:
 
     def __init__(self, application: Application, registry: Registry, settings: BridgeSettings) -> None:
         self._application = application
-        self._admission = Admission(registry, settings)
+        self._admission = Admission(registry, settings, HEAD_NAMES)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Serves one request of a WSGI server."""
-        decision = self._admission.decide(_head(environ), WsgiRequest(environ))
-        if decision is None:
-            return self._application(environ, start_response)
+        admission, source = self._admission, WsgiRequest(environ)
+        decision: Call | HttpAnswer | None
+        plan = None if admission.known is None else admission.known.find(environ)
+        if plan is not None and not (plan.wire.needs_http_trailers and trailers_sender(environ) is None):
+            decision = admission.make_call(plan, source, environ.get("HTTP_GRPC_TIMEOUT"))
+        else:
+            decision = admission.decide(_head(environ), source)
+            if decision is None:
+                return self._application(environ, start_response)
+            if isinstance(decision, Call):
+                admission.remember(decision, environ)
         reply = Reply(environ, start_response)
         if isinstance(decision, HttpAnswer):
             return reply.whole(decision)
