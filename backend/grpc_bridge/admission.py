@@ -114,7 +114,8 @@ class Admission:
                 deadline = time.monotonic() + decode_timeout(timeout)
             except StatusError as error:
                 return self._refused(plan.path, plan.wire, plan.cors, error, source)
-        return self._call(plan, source, deadline)
+        context = plan.context_type(plan.path, source, deadline, plan.accept_encoding)
+        return (LoggedCall if plan.settings.log_calls and call_log.is_on() else Call)(plan, context)
 
     def remember(self, call: Call, head: Head, before: Hashable = None) -> None:
         """Keeps the plan of a call for when its head comes again. What `head` and `before` are, `KnownHeads` says."""
@@ -165,7 +166,7 @@ class Admission:
 
     def _call(self, plan: Plan, source: CallSource, deadline: float | None) -> Call:
         context = plan.context_type(plan.path, source, deadline, plan.accept_encoding)
-        return (LoggedCall if call_log.is_on(plan.settings) else Call)(plan, context)
+        return (LoggedCall if plan.settings.log_calls and call_log.is_on() else Call)(plan, context)
 
     def _cors_headers(self, origin: str | None) -> CorsHeaders | None:
         return None if self._cors is None else partial(self._cors.answer_headers, origin)
@@ -174,7 +175,7 @@ class Admission:
         self, path: str, wire: BinaryWire, cors: CorsHeaders | None, error: StatusError, source: CallSource
     ) -> HttpAnswer:
         """Gives the answer to a call that never began. `wire` is that of the answer."""
-        if call_log.is_on(self._settings):
+        if self._settings.log_calls and call_log.is_on():
             call_log.log_refused(path, source, error)
         status = error.code, error.message
         headers = [("content-type", wire.content_type), *error.headers]

@@ -52,6 +52,11 @@ class Call:
         """Gives the messages of a body that is there as a whole. Iterating raises `StatusError` for bad input."""
         return self.plan.request_wire.read_body(body, self.plan.max_receive_bytes, self.plan.request_encoding)
 
+    def message_of(self, body: bytes) -> bytes:
+        """Gives the one message of a body that is there as a whole. Raises `StatusError` for bad input."""
+        message = self.plan.request_wire.only_message(body, self.plan.max_receive_bytes)
+        return self.one_message(self.read_body(body)) if message is None else message
+
     def one_message(self, messages: Iterable[bytes]) -> bytes:
         """Gives the message of a request that has one. Raises `StatusError` UNIMPLEMENTED for any other number."""
         # Whoever sent two is told so, whatever follows: who reads piece by piece has not seen more, either.

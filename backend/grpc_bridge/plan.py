@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from grpc_bridge.conf import BridgeSettings
 from grpc_bridge.context import AsyncContext, SyncContext
 from grpc_bridge.protocol.compression import ACCEPT_ENCODING, Encoding
-from grpc_bridge.protocol.wire import BinaryWire
+from grpc_bridge.protocol.wire import BINARY, BinaryWire
 from grpc_bridge.registry import Method
 
 Pairs = Sequence[tuple[str, str]]
@@ -53,13 +53,14 @@ class Plan:
     `request_encoding` is how messages of the request may be compressed, `accept_encoding` how those of the answer.
     `cors` is None where CORS is off, else it gives the headers for it, by the keys of the metadata that is sent.
     `holds_for_its_head` says whether nothing but the head decided for this plan.
+    `in_one_piece` says whether the call is of the usual kind, for which transports have a way of its own.
     `plain_headers` are those of an answer for which the handler has set nothing, all but the length.
     """
 
     __slots__ = (
-        "accept_encoding", "context_type", "cors", "holds_for_its_head", "is_unary", "max_receive_bytes",
+        "accept_encoding", "answer", "context_type", "cors", "holds_for_its_head", "is_unary", "max_body_bytes", "max_calls", "max_receive_bytes",
         "max_send_bytes", "method", "path", "plain_headers", "plain_headers_encoded", "request_encoding",
-        "request_wire", "settings", "wire",
+        "request_wire", "in_one_piece", "settings", "wire",
     )  # fmt: skip
 
     def __init__(
@@ -86,8 +87,12 @@ class Plan:
         self.holds_for_its_head = holds_for_its_head
         self.is_unary = not (method.request_streaming or method.response_streaming)
         self.context_type = AsyncContext if method.is_async else SyncContext
+        self.max_calls = settings.max_concurrent_calls
+        self.max_body_bytes = 2 * settings.max_receive_message_bytes  # in text mode a message is a third longer
         self.max_receive_bytes = settings.max_receive_message_bytes
         self.max_send_bytes = settings.max_send_message_bytes
+        self.in_one_piece = self.is_unary and method.interceptors is None and request_wire is BINARY
+        self.answer: Callable[..., Any] | None = None
         self.plain_headers = tuple(self.headers())
         self.plain_headers_encoded = tuple(encoded(self.plain_headers))
 
@@ -126,22 +131,30 @@ class HeadNames(NamedTuple):
 class Layout:
     """Heads with the same keys. Reading one proves that it has this layout: as many keys, and each of them."""
 
-    __slots__ = ("deciding_end", "first_header", "headers_end", "max_bytes", "plans", "read")
+    __slots__ = ("_fields", "_names_bytes", "_settings", "deciding_end", "headers_end", "plans", "read")
 
     def __init__(self, names: HeadNames, deciding: Iterable[Any], head: Head, settings: BridgeSettings) -> None:
         fields = [key for key in names.fields if key in head]
         headers = [key for key in deciding if key in head]
         first = {*fields, *headers}
-        self.first_header = len(fields)
+        self._settings = settings
+        self._fields = len(fields)
         self.deciding_end = len(fields) + len(headers)
         headers += [key for key in head if key not in first and key.startswith(names.prefixes)]
         others = [key for key in head if key not in {*fields, *headers}]
         self.headers_end = len(fields) + len(headers)
-        self.max_bytes = settings.max_metadata_bytes - sum(len(key.removeprefix(names.uncounted)) for key in headers)
-        if len(headers) > settings.max_metadata_entries:
-            self.max_bytes = -1
+        self._names_bytes = sum(len(key.removeprefix(names.uncounted)) for key in headers)
         self.read: Callable[[Head], tuple[Any, ...]] = itemgetter(*fields, *headers, *others)
-        self.plans: dict[Hashable, Plan] = {}
+        self.plans: dict[Hashable, tuple[Plan, int]] = {}
+        """With each plan how many bytes there may be in the headers that do not decide."""
+
+    def keep(self, plan: Plan, head: Head, before: Hashable) -> None:
+        """Keeps a plan for heads that have the same in what decides."""
+        key = self.read(head)[: self.deciding_end]
+        room = self._settings.max_metadata_bytes - self._names_bytes - sum(map(len, key[self._fields :]))
+        if self.headers_end - self._fields > self._settings.max_metadata_entries:
+            room = -1
+        self.plans[key if before is None else (before, key)] = plan, room
 
     def fits(self, head: Head) -> bool:
         """Whether a head of the same size has the same keys."""
@@ -176,12 +189,13 @@ class KnownHeads:
         for layout in self._layouts.get(len(head), ()):
             try:
                 values = layout.read(head)
-                plan = layout.plans.get((before, values[: layout.deciding_end]))
-                if plan is None or len(self._join(values[layout.first_header : layout.headers_end])) > layout.max_bytes:
-                    return None
-            except (KeyError, TypeError):  # other keys, or something besides text as the value of a header
+                key = values[: layout.deciding_end]
+                plan, room = layout.plans[key if before is None else (before, key)]
+                if len(self._join(values[layout.deciding_end : layout.headers_end])) <= room:
+                    return plan
+            except (KeyError, TypeError):  # not known, or something besides text as the value of a header
                 continue
-            return plan
+            return None
         return None
 
     def remember(self, plan: Plan, head: Head, before: Hashable = None) -> None:
@@ -198,5 +212,5 @@ class KnownHeads:
                 return
             layout = Layout(self._names, self._deciding, head, self._settings)
             layouts.append(layout)
-        layout.plans[before, layout.read(head)[: layout.deciding_end]] = plan
+        layout.keep(plan, head, before)
         self._room -= 1

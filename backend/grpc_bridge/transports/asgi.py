@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, MutableMapping, Sequence
 from contextlib import nullcontext
 from typing import Any, Protocol
 
@@ -12,18 +12,19 @@ from grpc_bridge.admission import Admission, RequestHead, peer_address
 from grpc_bridge.call import Call
 from grpc_bridge.conf import BridgeSettings
 from grpc_bridge.dispatch import run_stream_async, run_unary_async
-from grpc_bridge.lifecycle import AsyncCallThread
+from grpc_bridge.lifecycle import AsyncCallThread, nobody_listens
 from grpc_bridge.limits import enter, too_much_metadata
-from grpc_bridge.plan import HeadNames, encoded
+from grpc_bridge.plan import HeadNames, Plan, encoded
 from grpc_bridge.protocol.metadata import Metadatum, decode_metadata
 from grpc_bridge.protocol.negotiation import HttpAnswer
 from grpc_bridge.protocol.status import StatusError
 from grpc_bridge.registry import Registry
 from grpc_bridge.transports.asgi_request import Event, Receive, RequestBody
+from grpc_bridge.transports.asgi_send import Send, send_answer, send_trailers
+from grpc_bridge.transports.asgi_unary import serve_unary
 from grpc_bridge.transports.guard import HandlerGuard
 
 Scope = MutableMapping[str, Any]
-Send = Callable[[Event], Awaitable[None]]
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 """An ASGI application. Frameworks disagree on the types of its arguments."""
 
@@ -139,31 +140,41 @@ class AsgiBridge:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request of an ASGI server, or one scope of another type."""
-        decision = self._decide(scope) if scope["type"] == "http" else None
-        if decision is None:
+        if scope["type"] != "http":
             await self._application(scope, receive, send)
-        elif isinstance(decision, HttpAnswer):
-            await send_answer(send, decision)
-            await _discard(receive)
-        else:
-            body = RequestBody(decision, receive)
-            await serve_call(decision, body, send)
-            if not body.ended:
-                await body.watch_ended()
-                await _discard(receive)
-
-    def _decide(self, scope: Scope) -> Call | HttpAnswer | None:
+            return
         admission, source = self._admission, AsgiRequest(scope)
         headers: dict[bytes, bytes] = dict(scope["headers"])
-        if admission.known is None or len(headers) != len(scope["headers"]):
-            return admission.decide(_head(scope), source)
         before = scope["method"], scope["path"], scope.get("scheme"), scope.get("root_path")
-        plan = admission.known.find(headers, before)
+        known = admission.known if len(headers) == len(scope["headers"]) else None
+        plan = None if known is None else known.find(headers, before)
+        if plan is not None and plan.answer is not None and b"grpc-timeout" not in headers and nobody_listens():
+            body = await plan.answer(plan, source, receive, send)
+        else:
+            decision = self._decide(scope, source, headers, before, plan)
+            if decision is None:
+                await self._application(scope, receive, send)
+                return
+            if isinstance(decision, HttpAnswer):
+                await send_answer(send, decision)
+                await _discard(receive)
+                return
+            body = RequestBody(decision, receive)
+            await serve_call(decision, body, send)
+        if not body.ended:
+            await body.watch_ended()
+            await _discard(receive)
+
+    def _decide(
+        self, scope: Scope, source: AsgiRequest, headers: dict[bytes, bytes], before: Hashable, plan: Plan | None
+    ) -> Call | HttpAnswer | None:
         if plan is not None and not (plan.wire.needs_http_trailers and not _has_trailers(scope)):
-            return admission.make_call(plan, source, _text(headers.get(b"grpc-timeout")))
-        decision = admission.decide(_head(scope), source)
-        if isinstance(decision, Call):
-            admission.remember(decision, headers, before)
+            return self._admission.make_call(plan, source, _text(headers.get(b"grpc-timeout")))
+        decision = self._admission.decide(_head(scope), source)
+        if isinstance(decision, Call) and len(headers) == len(scope["headers"]):
+            if decision.plan.in_one_piece and decision.method.is_async:
+                decision.plan.answer = serve_unary
+            self._admission.remember(decision, headers, before)
         return decision
 
 
@@ -263,31 +274,13 @@ class _Response:
         await self._start()
         await self._send({"type": "http.response.body", "body": self._call.trailers(), "more_body": False})
         if trailers := self._call.http_trailers():
-            await _send_trailers(self._send, trailers)
+            await send_trailers(self._send, trailers)
 
     async def _send_headers(self) -> None:
         start: Event = {"type": "http.response.start", "status": 200, "headers": encoded(self._call.headers())}
         if self._call.wire.needs_http_trailers:
             start["trailers"] = True
         await self._send(start)
-
-
-async def send_answer(send: Send, answer: HttpAnswer) -> None:
-    """Sends a whole answer at once."""
-    headers = encoded(answer.headers)
-    start: Event = {"type": "http.response.start", "status": answer.status, "headers": headers}
-    if answer.trailers:
-        start["trailers"] = True
-    else:
-        headers.append((b"content-length", str(len(answer.body)).encode("ascii")))
-    await send(start)
-    await send({"type": "http.response.body", "body": answer.body, "more_body": False})
-    if answer.trailers:
-        await _send_trailers(send, answer.trailers)
-
-
-async def _send_trailers(send: Send, trailers: Sequence[tuple[str, str]]) -> None:
-    await send({"type": "http.response.trailers", "headers": encoded(trailers), "more_trailers": False})
 
 
 async def _discard(receive: Receive) -> None:

@@ -24,13 +24,21 @@ MESSAGE_OVERHEAD_BYTES = 64
 class RequestBody:
     """The messages of a request. Only one coroutine receives at a time: ASGI has one queue for body and disconnect."""
 
+    ended = False
+    """Whether the body has been received to its end, or nobody is there any more to send the rest."""
+
+    is_taken = False
+    """Whether `only_message` has given the message."""
+
+    on_taken: Callable[[], None] | None = None
+    """Called when it does."""
+
+    _closed = False
+    _watcher: asyncio.Task[None] | None = None
+
     def __init__(self, call: Call, receive: Receive) -> None:
         self._call = call
         self._receive = receive
-        self.ended = False
-        """Whether the body has been received to its end, or nobody is there any more to send the rest."""
-        self._closed = False
-        self._watcher: asyncio.Task[None] | None = None
         if call.method.request_streaming:
             self._messages: deque[bytes] = deque()
             self._waiting_bytes = 0
@@ -44,21 +52,29 @@ class RequestBody:
 
         Raises `StatusError` for bad input, and for a caller that has gone before the end.
         """
+        event = await self._receive()
+        if event.get("more_body") or event["type"] != "http.request":
+            message = await self._message_in_pieces(*self._chunk(event))
+        else:
+            self.ended = True
+            message = self._call.message_of(event.get("body", b""))
+        self.is_taken = True
+        if self.on_taken is not None:
+            self.on_taken()
+        return message
+
+    async def _message_in_pieces(self, data: bytes, more: bool) -> bytes:
         call = self._call
-        data, more = await self._receive_chunk()
-        if not more:
-            return call.one_message(call.read_body(data))
         reader = call.reader()
         messages = list(islice(reader.receive_data(data), 2))
         while more and len(messages) < 2:
-            data, more = await self._receive_chunk()
+            data, more = self._chunk(await self._receive())
             messages.extend(islice(reader.receive_data(data), 2 - len(messages)))
         if len(messages) < 2:
             reader.end()
         return call.one_message(messages)
 
-    async def _receive_chunk(self) -> tuple[bytes, bool]:
-        event = await self._receive()
+    def _chunk(self, event: Event) -> tuple[bytes, bool]:
         if event["type"] == "http.disconnect":
             self.ended = True
             self._call.context.disconnect()
@@ -94,7 +110,7 @@ class RequestBody:
                 while self._waiting_bytes >= READ_AHEAD_BYTES and not self._asked:
                     self._may_receive.clear()
                     await self._may_receive.wait()
-                data, _ = await self._receive_chunk()
+                data, _ = self._chunk(await self._receive())
                 for message in reader.receive_data(data):
                     self._asked = False
                     if self._call.clock is not None:

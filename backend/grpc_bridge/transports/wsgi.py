@@ -29,6 +29,7 @@ from grpc_bridge.registry import Registry
 from grpc_bridge.transports.wsgi_body import WsgiBody
 from grpc_bridge.transports.wsgi_hangup import watched
 from grpc_bridge.transports.wsgi_on_loop import serve_on_loop
+from grpc_bridge.transports.wsgi_unary import unary_answer
 from grpc_bridge.transports.wsgi_reply import Environ, Reply, StartResponse, trailers_sender
 
 HEADER_PREFIXES = ("HTTP_", "CONTENT_TYPE", "CONTENT_LENGTH")
@@ -121,9 +122,14 @@ class WsgiBridge:
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Serves one request of a WSGI server."""
-        admission, source = self._admission, WsgiRequest(environ)
-        decision: Call | HttpAnswer | None
+        admission = self._admission
         plan = None if admission.known is None else admission.known.find(environ)
+        if plan is not None and plan.answer is not None:
+            body = plan.answer(environ, start_response)
+            if body is not None:
+                return body
+        source = WsgiRequest(environ)
+        decision: Call | HttpAnswer | None
         if plan is not None and not (plan.wire.needs_http_trailers and trailers_sender(environ) is None):
             decision = admission.make_call(plan, source, environ.get("HTTP_GRPC_TIMEOUT"))
         else:
@@ -131,11 +137,12 @@ class WsgiBridge:
             if decision is None:
                 return self._application(environ, start_response)
             if isinstance(decision, Call):
+                if decision.plan.in_one_piece and not decision.method.is_async:
+                    decision.plan.answer = unary_answer(decision.plan, WsgiRequest)
                 admission.remember(decision, environ)
-        reply = Reply(environ, start_response)
         if isinstance(decision, HttpAnswer):
-            return reply.whole(decision)
-        return _serve(decision, reply)
+            return Reply(environ, start_response).whole(decision)
+        return _serve(decision, Reply(environ, start_response))
 
 
 def _serve(call: Call, reply: Reply) -> Iterable[bytes]:
