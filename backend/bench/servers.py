@@ -146,9 +146,10 @@ def _gunicorn(worker: str, listener: int, application: str) -> list[str]:
     ]  # fmt: skip
 
 
-def _uvicorn(listener: int, application: str) -> list[str]:
+def _uvicorn(port: int, application: str) -> list[str]:
+    # By port, because it takes an inherited socket for a Unix one and leaves out TCP_NODELAY.
     return [
-        sys.executable, "-m", "uvicorn", "--fd", str(listener), "--loop", "uvloop", "--http", "httptools",
+        sys.executable, "-m", "uvicorn", "--host", HOST, "--port", str(port), "--loop", "uvloop", "--http", "httptools",
         "--lifespan", "off", "--no-access-log", "--log-level", "warning", application,
     ]  # fmt: skip
 
@@ -164,9 +165,9 @@ def _granian(interface: str, port: int, application: str) -> list[str]:
 _TAKE_A_SOCKET = {
     "gthread": lambda listener, application: _gunicorn("gthread", listener, application),
     "gunicorn-asgi": lambda listener, application: _gunicorn("asgi", listener, application),
-    "uvicorn": _uvicorn,
 }
 _TAKE_A_PORT = {
+    "uvicorn": _uvicorn,
     "granian-wsgi": lambda port, application: _granian("wsgi", port, application),
     "granian-asgi": lambda port, application: _granian("asginl", port, application),
 }

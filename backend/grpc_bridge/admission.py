@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Hashable
+from collections.abc import Callable, Iterable
 from functools import partial
-from typing import NamedTuple, Protocol
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
@@ -22,7 +22,7 @@ from grpc_bridge.call_state import CallSource
 from grpc_bridge.conf import BridgeSettings, load_settings
 from grpc_bridge.cors import configured_cors
 from grpc_bridge.interceptors import intercepted
-from grpc_bridge.plan import CorsHeaders, Head, HeadNames, KnownHeads, Plan
+from grpc_bridge.plan import CorsHeaders, KnownHeads, Plan
 from grpc_bridge.policy import RequestSource, SitePolicy
 from grpc_bridge.protocol.compression import ACCEPT_ENCODING, request_encoding
 from grpc_bridge.protocol.negotiation import HttpAnswer, answer_wire, classify
@@ -30,6 +30,8 @@ from grpc_bridge.protocol.status import StatusCode, StatusError
 from grpc_bridge.protocol.timeout import decode_timeout
 from grpc_bridge.protocol.wire import GRPCIO, BinaryWire
 from grpc_bridge.registry import Method, Registry
+
+K = TypeVar("K", bound=KnownHeads)
 
 logger = logging.getLogger("grpc_bridge")
 
@@ -41,7 +43,6 @@ class RequestHead(NamedTuple):
     path: str
     content_type: str | None
     accept: str | None
-    timeout: str | None
     encoding: str | None
     accept_encoding: str | None
     has_http_trailers: bool
@@ -55,13 +56,15 @@ class Source(CallSource, RequestSource, Protocol):
     """The request itself, for what its head does not say and hardly any call needs."""
 
 
-class Admission:
+class Admission(Generic[K]):
     """Decides about requests, by what is registered and set. `override_settings` in a test counts at once."""
 
-    def __init__(self, registry: Registry, settings: BridgeSettings, names: HeadNames | None = None) -> None:
-        """`names` are those of a server whose heads are to be known when they come again."""
+    def __init__(
+        self, registry: Registry, settings: BridgeSettings, knows: Callable[[BridgeSettings, Iterable[str]], K]
+    ) -> None:
+        """`knows` makes what the transport keeps plans in; it is made anew when settings change."""
         self._methods = registry
-        self._names = names
+        self._knows = knows
         self._apply(settings)
         setting_changed.connect(self._on_setting_changed)
 
@@ -71,9 +74,8 @@ class Admission:
         self._cors = configured_cors(settings)
         self._policy = SitePolicy(self._cors)
         self._grpcio_plans: dict[str, Plan] = {}
-        self.known: KnownHeads | None = None
-        if self._names is not None and self._policy.headers is not None:
-            self.known = KnownHeads(self._names, settings, self._policy.headers)
+        headers = self._policy.headers
+        self.known: K | None = None if headers is None else self._knows(settings, headers)
 
     def _on_setting_changed(self, setting: str, **_: object) -> None:
         settings = self._settings
@@ -84,8 +86,8 @@ class Admission:
                 logger.error("The settings before stay in force: %s", error)
         self._apply(settings)
 
-    def decide(self, head: RequestHead, source: Source) -> Call | HttpAnswer | None:
-        """Gives the call that a request makes, the answer to one that cannot make any, or None for Django's."""
+    def decide(self, head: RequestHead, source: Source) -> Plan | HttpAnswer | None:
+        """Gives the plan for the call that a request makes, the answer to one that makes none, or None for Django's."""
         method = self._registry.find(head.path)
         if self._cors is not None and head.http_method == "OPTIONS":
             preflight = self._cors.preflight(head, method is not None, source)
@@ -101,26 +103,19 @@ class Admission:
         if isinstance(wire, HttpAnswer):
             return _readable(wire, cors)
         try:
-            plan = self._plan(method, wire, head, source)
+            return self._plan(method, wire, head, source)
         except StatusError as error:
             return self._refused(head.path, answer_wire(wire, head.accept), cors, error, source)
-        return self.make_call(plan, source, head.timeout)
 
     def make_call(self, plan: Plan, source: CallSource, timeout: str | None) -> Call | HttpAnswer:
-        """Gives the call that a request makes for whose head there is a plan, or its refusal. `timeout` is as sent."""
+        """Gives the call that a request makes whose head has this plan, or its refusal. `timeout` is the header."""
         deadline = None
         if timeout is not None:
             try:
                 deadline = time.monotonic() + decode_timeout(timeout)
             except StatusError as error:
                 return self._refused(plan.path, plan.wire, plan.cors, error, source)
-        context = plan.context_type(plan.path, source, deadline, plan.accept_encoding)
-        return (LoggedCall if plan.settings.log_calls and call_log.is_on() else Call)(plan, context)
-
-    def remember(self, call: Call, head: Head, before: Hashable = None) -> None:
-        """Keeps the plan of a call for when its head comes again. What `head` and `before` are, `KnownHeads` says."""
-        if self.known is not None and call.plan.holds_for_its_head:
-            self.known.remember(call.plan, head, before)
+        return self._call(plan, source, deadline)
 
     def decide_grpcio(self, path: str, source: CallSource, deadline: float | None) -> Call | HttpAnswer:
         """Gives the call, or the refusal, of a request that a grpcio server has taken for an RPC and read the head of.
@@ -134,8 +129,9 @@ class Admission:
             return self._refused(path, GRPCIO, None, error, source)
         return self._call(plan, source, deadline)
 
-    def _plan(self, method: Method | None, wire: BinaryWire, head: RequestHead, source: CallSource) -> Plan:
-        holds = method is not None and head.host is not None  # else a generic handler or the server's address has a say
+    def _plan(self, method: Method | None, wire: BinaryWire, head: RequestHead, source: Source) -> Plan:
+        # A generic handler may say something else next time, and without a host the server's address has a say.
+        holds = method is not None and head.host is not None and self._policy.holds(head, source)
         method = method or self._registry.find_generic(head.path)
         if method is None:
             raise StatusError(StatusCode.UNIMPLEMENTED, "Method not found!")

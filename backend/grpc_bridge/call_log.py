@@ -19,7 +19,6 @@ from typing import Any
 
 from grpc_bridge.call import Call
 from grpc_bridge.call_state import CallContext, CallSource
-from grpc_bridge.conf import BridgeSettings
 from grpc_bridge.plan import Plan
 from grpc_bridge.protocol.status import StatusCode, StatusError
 

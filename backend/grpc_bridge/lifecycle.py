@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from concurrent.futures import Executor
 from contextlib import contextmanager, nullcontext
-from contextvars import copy_context
+from contextvars import ContextVar, copy_context
 from typing import Any
 
-from asgiref.sync import AsyncToSync, SyncToAsync, ThreadSensitiveContext
+from asgiref.sync import AsyncToSync, SyncToAsync
 from django.core.cache import caches, close_caches
 from django.core.cache.backends.base import BaseCache
 from django.core.handlers.base import reset_urlconf
@@ -71,7 +71,7 @@ def nobody_cares() -> bool:
 
 
 def nobody_listens() -> bool:
-    """Whether nobody besides Django listens to either signal, so that an `async def` handler without a thread needs none."""
+    """Whether nobody besides Django listens: then an `async def` handler needs no thread for the signals."""
     return request_started.receivers == _started.django and request_finished.receivers == _finished.django
 
 
@@ -138,33 +138,51 @@ class _Audience:
 _started, _finished = _Audience(request_started), _Audience(request_finished)
 
 
-class AsyncCallThread(ThreadSensitiveContext):
-    """Around an `async def` handler: gives it a thread for sync code on demand and lets that go at its end."""
+thread_of_call: ContextVar[Any] = SyncToAsync.thread_sensitive_context
+"""Where asgiref looks for the key of the thread that sync code of the current call runs in."""
+
+_threads: MutableMapping[Any, Executor] = SyncToAsync.context_to_thread_executor
+"""Where it keeps those threads."""
+
+
+class AsyncCallThread:
+    """Around an `async def` handler: gives it a thread for sync code on demand and lets that go at its end.
+
+    To asgiref it is what a `ThreadSensitiveContext` would be to code inside it: the key of the thread.
+    """
+
+    _exited = False  # asks asgiref
 
     is_used = False
     """Whether somebody has looked for the thread, and so perhaps made it."""
 
-    def __init__(self) -> None:
-        """Makes nothing of what the base class is for: it is never entered, only looked up by."""
-
     def __hash__(self) -> int:
-        # asgiref keeps threads in a dictionary, of which this is the key. Most calls never have one.
+        # Threads are kept in a dictionary. Most calls never have one, and need not be looked for at their end.
         self.is_used = True
-        return super().__hash__()
+        return id(self)
 
     def __enter__(self) -> AsyncCallThread:
-        self._token = SyncToAsync.thread_sensitive_context.set(self)
+        self._token = thread_of_call.set(self)
         self._callers_thread = callers_thread.get()
         if self._callers_thread is not None:
-            SyncToAsync.context_to_thread_executor[self] = self._callers_thread
+            _threads[self] = self._callers_thread
         return self
 
     def __exit__(self, *_: object) -> None:
-        SyncToAsync.thread_sensitive_context.reset(self._token)
-        executor = SyncToAsync.context_to_thread_executor.pop(self, None) if self.is_used else None
+        thread_of_call.reset(self._token)
+        executor = self._take()
         if self._callers_thread is not None:
             self._callers_thread.submit(copy_context().run, call_finished)
         elif executor is not None:
+            _end_thread(executor)
+
+    def _take(self) -> Executor | None:
+        return _threads.pop(self, None) if self.is_used else None
+
+    def end(self) -> None:
+        """Lets the thread go that was made while this was in `thread_of_call`, if there is one."""
+        executor = self._take()
+        if executor is not None:
             _end_thread(executor)
 
     async def started(self) -> None:
@@ -180,10 +198,10 @@ def release_thread() -> None:
     For a stream that has asked the database who calls and will now wait for long: it would keep both until its end.
     Sync code that it runs later gets a new thread. Does nothing for a call that has none.
     """
-    context = SyncToAsync.thread_sensitive_context.get(None)
+    context = thread_of_call.get(None)
     if context is None or callers_thread.get() is not None:
         return
-    executor = SyncToAsync.context_to_thread_executor.pop(context, None)
+    executor = _threads.pop(context, None)
     if executor is not None:
         _end_thread(executor)
 

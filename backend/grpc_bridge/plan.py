@@ -3,18 +3,14 @@
 Clients repeat themselves: one page sends the same method, content type, host and origin with every call. So what is
 decided by these alone is decided once, and a later request only has to be seen to have the same head.
 
-    the names of the headers -> a `Layout`, which reads them all at once
-    what decides in the head -> a `Plan`
-
 What has no plan is decided about by `admission.py`. So is every request whose answer depends on more than its head.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from operator import itemgetter
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from grpc_bridge.conf import BridgeSettings
 from grpc_bridge.context import AsyncContext, SyncContext
@@ -23,9 +19,6 @@ from grpc_bridge.protocol.wire import BINARY, BinaryWire
 from grpc_bridge.registry import Method
 
 Pairs = Sequence[tuple[str, str]]
-Head = Mapping[Any, Any]
-"""The head of a request as a server has it, with the names of `HeadNames`."""
-
 CorsHeaders = Callable[[Iterable[str]], Iterable[tuple[str, str]]]
 
 DECIDING_HEADERS = (
@@ -33,10 +26,12 @@ DECIDING_HEADERS = (
 )  # fmt: skip
 """The headers by which it is decided how a call is served. What else may decide is a matter of the settings."""
 
+DECIDING_BY_THEIR_PRESENCE = ("cookie", "grpc-timeout")
+"""Headers of which it matters that they are there, whatever they say."""
+
 MAX_PLANS = 1024
-MAX_LAYOUTS = 4
-"""How many plans are kept, and how many layouts with the same number of keys. Clients may make heads up, so there has to
-be an end. Whoever is beyond it is served all the same, only not as fast."""
+"""How many plans are kept. Clients may make heads up, so there is an end to it. Whoever is beyond it is served all the
+same, only not as fast."""
 
 MEMORY_SECONDS = 60.0
 """For how long what is kept stays when there is no more room; then clients of today are to have their turn."""
@@ -58,9 +53,25 @@ class Plan:
     """
 
     __slots__ = (
-        "accept_encoding", "answer", "context_type", "cors", "holds_for_its_head", "is_unary", "max_body_bytes", "max_calls", "max_receive_bytes",
-        "max_send_bytes", "method", "path", "plain_headers", "plain_headers_encoded", "request_encoding",
-        "request_wire", "in_one_piece", "settings", "wire",
+        "accept_encoding",
+        "answer",
+        "context_type",
+        "cors",
+        "holds_for_its_head",
+        "in_one_piece",
+        "is_unary",
+        "max_body_bytes",
+        "max_calls",
+        "max_receive_bytes",
+        "max_send_bytes",
+        "method",
+        "path",
+        "plain_headers",
+        "plain_headers_encoded",
+        "request_encoding",
+        "request_wire",
+        "settings",
+        "wire",
     )  # fmt: skip
 
     def __init__(
@@ -115,102 +126,29 @@ def encoded(headers: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
     return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
 
 
-class HeadNames(NamedTuple):
-    """How a server names what is in the head of a request: its keys, which are all text or all bytes."""
-
-    header: Callable[[str], Any]
-    """Gives the key of a header, which is asked for in lower case."""
-    prefixes: tuple[Any, ...]
-    """How the keys of headers begin."""
-    uncounted: Any
-    """What the server has put before a name."""
-    fields: tuple[Any, ...]
-    """What decides besides headers."""
-
-
-class Layout:
-    """Heads with the same keys. Reading one proves that it has this layout: as many keys, and each of them."""
-
-    __slots__ = ("_fields", "_names_bytes", "_settings", "deciding_end", "headers_end", "plans", "read")
-
-    def __init__(self, names: HeadNames, deciding: Iterable[Any], head: Head, settings: BridgeSettings) -> None:
-        fields = [key for key in names.fields if key in head]
-        headers = [key for key in deciding if key in head]
-        first = {*fields, *headers}
-        self._settings = settings
-        self._fields = len(fields)
-        self.deciding_end = len(fields) + len(headers)
-        headers += [key for key in head if key not in first and key.startswith(names.prefixes)]
-        others = [key for key in head if key not in {*fields, *headers}]
-        self.headers_end = len(fields) + len(headers)
-        self._names_bytes = sum(len(key.removeprefix(names.uncounted)) for key in headers)
-        self.read: Callable[[Head], tuple[Any, ...]] = itemgetter(*fields, *headers, *others)
-        self.plans: dict[Hashable, tuple[Plan, int]] = {}
-        """With each plan how many bytes there may be in the headers that do not decide."""
-
-    def keep(self, plan: Plan, head: Head, before: Hashable) -> None:
-        """Keeps a plan for heads that have the same in what decides."""
-        key = self.read(head)[: self.deciding_end]
-        room = self._settings.max_metadata_bytes - self._names_bytes - sum(map(len, key[self._fields :]))
-        if self.headers_end - self._fields > self._settings.max_metadata_entries:
-            room = -1
-        self.plans[key if before is None else (before, key)] = plan, room
-
-    def fits(self, head: Head) -> bool:
-        """Whether a head of the same size has the same keys."""
-        try:
-            self.read(head)
-        except KeyError:
-            return False
-        return True
-
-
 class KnownHeads:
-    """The plans of one application, for as long as its settings hold.
+    """The plans of one application for as long as its settings hold. Each transport has a way of its own to find them.
 
     `more` are headers that decide besides `DECIDING_HEADERS`.
     """
 
-    def __init__(self, names: HeadNames, settings: BridgeSettings, more: Iterable[str] = ()) -> None:
-        self._names = names
-        self._settings = settings
-        self._deciding = tuple(dict.fromkeys(map(names.header, (*DECIDING_HEADERS, *more))))
-        self._join: Callable[[Iterable[Any]], Any] = names.uncounted[:0].join
-        self._layouts: dict[int, list[Layout]] = {}
-        self._forget()
+    def __init__(self, settings: BridgeSettings, more: Iterable[str] = ()) -> None:
+        self.settings = settings
+        self.deciding = (*DECIDING_HEADERS, *more)
+        self.forget()
 
-    def _forget(self) -> None:
-        self._layouts.clear()
+    def forget(self) -> None:
+        """Begins anew."""
         self._room = MAX_PLANS
         self._forgotten_at = time.monotonic()
 
-    def find(self, head: Head, before: Hashable = None) -> Plan | None:
-        """Gives the plan for a head that is known and within its limits. `before` is what decides beside it."""
-        for layout in self._layouts.get(len(head), ()):
-            try:
-                values = layout.read(head)
-                key = values[: layout.deciding_end]
-                plan, room = layout.plans[key if before is None else (before, key)]
-                if len(self._join(values[layout.deciding_end : layout.headers_end])) <= room:
-                    return plan
-            except (KeyError, TypeError):  # not known, or something besides text as the value of a header
-                continue
-            return None
-        return None
-
-    def remember(self, plan: Plan, head: Head, before: Hashable = None) -> None:
-        """Keeps a plan for those that have the same head and the same `before`, as long as there is room."""
+    def has_room(self) -> bool:
+        """Whether one more plan may be kept, which then is counted. Forgets what is old where that makes room."""
         if self._room <= 0 and time.monotonic() >= self._forgotten_at + MEMORY_SECONDS:
-            self._forget()
-        if self._room <= 0 or len(head) < 2:
-            return
-        layouts = self._layouts.setdefault(len(head), [])
-        layout = next((each for each in layouts if each.fits(head)), None)
-        if layout is None:
-            if len(layouts) == MAX_LAYOUTS:
-                self._room = 0
-                return
-            layout = Layout(self._names, self._deciding, head, self._settings)
-            layouts.append(layout)
-        layout.keep(plan, head, before)
+            self.forget()
         self._room -= 1
+        return self._room >= 0
+
+    def is_full(self) -> None:
+        """Says that there is no more room, whatever was counted."""
+        self._room = 0
