@@ -76,7 +76,7 @@ class Answer:
     @property
     def received(self) -> int:
         """How many bytes of the body have arrived, with the lengths of chunks if there are any."""
-        return self._size - self.body_start
+        return self._size - self.body_start if self.body_start else 0
 
     def raw_body(self) -> bytes:
         """Gives the body as it came over the connection."""
@@ -191,15 +191,15 @@ class Load:
             connection.close()
 
 
-def open_streams(port: int, request: Request, number: int, first_bytes: int) -> list[socket.socket]:
-    """Opens streams that stay open, and waits until each has had so many bytes of its body."""
+def open_streams(port: int, request: Request, number: int) -> list[socket.socket]:
+    """Opens streams that stay open, and waits until each has had the first piece of its body."""
     streams: list[socket.socket] = []
     for _ in range(number):
         connection = connected(port)
         streams.append(connection)
         connection.sendall(request.data)
         answer = Answer()
-        while not answer.body_start or answer.received < first_bytes:
+        while not answer.received:
             if answer.receive(_received(connection)):
                 raise WrongAnswerError("the stream has ended")
     return streams

@@ -8,7 +8,12 @@ from typing import Any
 
 import grpc
 
-from generated.echo.v1.echo_pb2 import EchoRequest, EchoResponse, ServerStreamingEchoRequest, ServerStreamingEchoResponse
+from generated.echo.v1.echo_pb2 import (
+    EchoRequest,
+    EchoResponse,
+    ServerStreamingEchoRequest,
+    ServerStreamingEchoResponse,
+)
 from grpc_bridge.access import allow, anyone
 
 DEF_SERVICE = "bench.Def"

@@ -91,4 +91,6 @@ def busy_seconds() -> float:
 def description() -> str:
     """Gives one line about this machine."""
     bound = "servers on one, clients on another" if cores() else "nothing bound to a core"
-    return f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, {os.cpu_count()} cores: {bound}"
+    return (
+        f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, {os.cpu_count()} cores: {bound}"
+    )

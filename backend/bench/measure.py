@@ -38,6 +38,8 @@ class Cell(NamedTuple):
 class Row:
     """One server with one application, and all that was measured of it."""
 
+    kind: str
+    """Of its server."""
     name: str
     server: Running
     request: Request
@@ -63,6 +65,12 @@ def ratio(row: Row, other: Row) -> float:
     """Gives how many times as much a row costs as another: the median of the ratios within each turn."""
     pairs = zip(row.cells, other.cells, strict=True)
     return statistics.median(mine.microseconds / theirs.microseconds for mine, theirs in pairs)
+
+
+def rate_ratio(row: Row, other: Row) -> float:
+    """Gives how many times as many answers or messages a second a row gives as another, in the same way."""
+    pairs = zip(row.cells, other.cells, strict=True)
+    return statistics.median(mine.per_second / theirs.per_second for mine, theirs in pairs)
 
 
 def in_turns(rows: Sequence[Row], turns: int, measure: Callable[[Row], Cell]) -> None:
@@ -92,9 +100,7 @@ class _Watch:
         spent = {part: self._server.cpu_seconds(part) - before for part, before in self._parts.items()}
         others = machine.busy_seconds() - self._busy - sum(spent.values())
         per_answer: Mapping[str, float] = {part: value / count * 1e6 for part, value in spent.items()}
-        return Cell(
-            sum(per_answer.values()), count / seconds, max(others / seconds, 0.0), per_answer.get("envoy", 0.0)
-        )
+        return Cell(sum(per_answer.values()), count / seconds, max(others / seconds, 0.0), per_answer.get("envoy", 0.0))
 
 
 def calls(row: Row, connections: int, seconds: float) -> Cell:

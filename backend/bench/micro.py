@@ -144,7 +144,7 @@ def measure(text: str = wire.SMALL, rounds: int = ROUNDS, calls: int = CALLS) ->
     """Gives the cost of every application."""
     from bench.apps import connect, floor, ours, sonora, yardstick  # noqa: PLC0415 - sets Django up
 
-    modules = {"bare": floor, "yardstick": yardstick, "ours": ours, "Sonora": sonora, "connectrpc": connect}
+    modules = {"floor": floor, "yardstick": yardstick, "ours": ours, "sonora": sonora, "connect": connect}
     wsgi = {name: _wsgi_caller(module.wsgi, text) for name, module in modules.items()}
     asgi = {name: _asgi_caller(module.asgi, text) for name, module in modules.items()}
     best: dict[tuple[str, str], float] = {}

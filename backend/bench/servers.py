@@ -110,7 +110,7 @@ class Launcher:
             process = subprocess.Popen(  # noqa: S603
                 command,
                 cwd=BACKEND_DIR,
-                env=_environment() | dict(environment),
+                env=server_environment() | dict(environment),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -132,7 +132,8 @@ class Launcher:
         raise ServerError(f"{process.args} does not run:\n{log[-4000:]}")
 
 
-def _environment() -> dict[str, str]:
+def server_environment() -> dict[str, str]:
+    """Gives the environment of servers and of what prepares them: nothing of a developer's settings reaches them."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("WEB_", "GUNICORN_", "DJANGO_"))}
     kept |= {name: os.environ[name] for name in ("DJANGO_SQLITE_PATH",) if name in os.environ}
     return kept | {"DJANGO_SETTINGS_MODULE": "bench.settings", "PYTHONDONTWRITEBYTECODE": "1"}

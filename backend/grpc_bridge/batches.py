@@ -1,18 +1,16 @@
 """Messages of a stream that are ready together are sent together, and none of them waits for another.
 
-An asynchronous generator is asked for its next message by hand: as long as it gives one without waiting for anything,
-the frames are gathered. As soon as it waits, they go out. One write for many messages costs little more than one for
-each, and a stream of small messages costs next to nothing beside its writes.
+The handler's generator runs in a coroutine that gathers the frames of what it gives. That coroutine is driven by hand:
+whenever it waits, for whatever it may be, the frames that are there go out first. One write for many messages costs
+little more than one for each, and a stream of small messages costs next to nothing beside its writes.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import suppress
+import types
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
 from typing import Any
-
-from grpc_bridge.loops import continued, interrupted
 
 MAX_BATCH_BYTES = 16 * 1024
 MAX_BATCH_MESSAGES = 128
@@ -23,54 +21,60 @@ Frame = Callable[[Any], bytes | None]
 Write = Callable[[bytes], Awaitable[None]]
 
 
-async def write_in_batches(responses: AsyncGenerator[Any, None], frame: Frame, write: Write) -> None:
-    """Writes the frames of all that a generator gives. `frame` may give None, for what is not to be sent.
+def write_in_batches(responses: AsyncGenerator[Any, None], frame: Frame, write: Write) -> Awaitable[None]:
+    """When awaited, writes the frames of all that a generator gives, and closes it.
+
+    `frame` may give None, for what is not to be sent.
 
     Raises what they raise; what was ready before is written then, unless it is `write` that failed.
     """
-    batch = _Batch(write)
-    try:
-        while True:
-            step = responses.__anext__()
-            try:
-                awaited = step.send(None)
-            except StopIteration as ready:
-                response = ready.value
-            else:
-                try:
-                    await batch.flush()
-                except BaseException as error:
-                    with suppress(StopAsyncIteration):
-                        await interrupted(step, error)  # or the generator could not be closed
-                    raise
-                response = await continued(step, awaited)
-            made = frame(response)
-            if made is not None and batch.add(made):
-                await batch.flush()
-                await asyncio.sleep(0)
-    except StopAsyncIteration:
-        await batch.flush()
-    except Exception:
-        await batch.flush()
-        raise
+    frames: list[bytes] = []
+
+    async def flush() -> None:
+        if frames:
+            batch = b"".join(frames)
+            frames.clear()
+            await write(batch)
+
+    async def gather() -> None:
+        size = 0
+        try:
+            async for response in responses:
+                made = frame(response)
+                if made is None:
+                    continue
+                frames.append(made)
+                size += len(made)
+                if size >= MAX_BATCH_BYTES or len(frames) >= MAX_BATCH_MESSAGES:
+                    size = 0
+                    await flush()
+                    await asyncio.sleep(0)
+        finally:
+            await responses.aclose()
+
+    return _flushed_before_waiting(gather(), flush)
 
 
-class _Batch:
-    """Frames that wait for nothing but each other."""
-
-    def __init__(self, write: Write) -> None:
-        self._write = write
-        self._frames: list[bytes] = []
-        self._bytes = 0
-
-    def add(self, frame: bytes) -> bool:
-        """Takes a frame. Gives whether it is time to flush."""
-        self._frames.append(frame)
-        self._bytes += len(frame)
-        return self._bytes >= MAX_BATCH_BYTES or len(self._frames) >= MAX_BATCH_MESSAGES
-
-    async def flush(self) -> None:
-        """Writes what was taken."""
-        if self._frames:
-            frames, self._frames, self._bytes = b"".join(self._frames), [], 0
-            await self._write(frames)
+@types.coroutine
+def _flushed_before_waiting(
+    work: Coroutine[Any, Any, None], flush: Callable[[], Coroutine[Any, Any, None]]
+) -> Generator[Any, Any, None]:
+    step: Callable[..., Any] = work.send
+    argument: Any = None
+    while True:
+        try:
+            awaited = step(argument)
+        except StopIteration:
+            break
+        except Exception:
+            yield from flush().__await__()
+            raise
+        try:
+            yield from flush().__await__()
+            step, argument = work.send, (yield awaited)
+        except GeneratorExit:
+            work.close()
+            raise
+        except BaseException as error:  # also of a write: whoever waits has to hear of it, or could not be closed
+            step, argument = work.throw, error
+    yield from flush().__await__()

@@ -81,8 +81,9 @@ class Call:
                 "%s gave a response that cannot be serialized (call %s)", self.method.path, self.context.call_id
             )
             raise StatusError(StatusCode.INTERNAL, "Failed to serialize response!") from None
-        if len(message) > self.plan.max_send_bytes:
-            raise larger_than_max("Sent", len(message), self.plan.max_send_bytes)
+        limit = self.plan.max_send_bytes
+        if len(message) > limit:
+            raise larger_than_max("Sent", len(message), limit)
         return message
 
     def headers(self) -> list[tuple[str, str]]:

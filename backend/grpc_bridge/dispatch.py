@@ -114,17 +114,14 @@ async def run_stream_async(call: Call, request: bytes | MessageStream, write: Wr
 
     `request` is as in `run_unary_async`.
     """
-    context, frame, encode = call.context, call.message, call.encode
+    context, encode, plain_frame = call.context, call.encode, call.wire.plain_message
 
     def framed(response: Any) -> bytes | None:
         if context.aborted:  # and the exception was swallowed; for `def` handlers grpcio goes on all the same
             return None
         context.first_message_given()
-        return frame(encode(response))
-
-    async def respond(response: Any) -> None:
-        if (made := framed(response)) is not None:
-            await write(made)
+        message = encode(response)
+        return plain_frame(message) if context.response_encoding is None else call.message(message)
 
     try:
         if not isinstance(context, AsyncContext):
@@ -134,12 +131,17 @@ async def run_stream_async(call: Call, request: bytes | MessageStream, write: Wr
         else:
             argument = call.decode(request) if isinstance(request, bytes) else async_requests(call, context, request)
             if call.method.is_async_generator and callers_thread.get() is None:  # who calls from here asks for each
-                async with aclosing(call.method.behavior(argument, context)) as responses:
-                    await write_in_batches(responses, framed, write)
+                await write_in_batches(call.method.behavior(argument, context), framed, write)
             else:
-                await give_responses(call.method, argument, context, respond)
+                await give_responses(call.method, argument, context, partial(_respond, framed, write))
     except Exception as error:
         context.fail(error)
+
+
+async def _respond(framed: Callable[[Any], bytes | None], write: Write, response: Any) -> None:
+    frame = framed(response)
+    if frame is not None:
+        await write(frame)
 
 
 async def give_responses(method: Method, argument: Any, context: AsyncContext, respond: Respond) -> None:

@@ -151,10 +151,13 @@ class AsyncCallThread:
     To asgiref it is what a `ThreadSensitiveContext` would be to code inside it: the key of the thread.
     """
 
+    __slots__ = ("__weakref__", "_callers_thread", "_token", "is_used")
+
     _exited = False  # asks asgiref
 
-    is_used = False
-    """Whether somebody has looked for the thread, and so perhaps made it."""
+    def __init__(self) -> None:
+        self.is_used = False
+        """Whether somebody has looked for the thread, and so perhaps made it."""
 
     def __hash__(self) -> int:
         # Threads are kept in a dictionary. Most calls never have one, and need not be looked for at their end.

@@ -10,7 +10,12 @@ from connectrpc.server import ConnectASGIApplication, ConnectWSGIApplication, En
 
 from bench import handlers
 from bench.handlers import ASYNC_SERVICE, DEF_SERVICE
-from generated.echo.v1.echo_pb2 import EchoRequest, EchoResponse, ServerStreamingEchoRequest, ServerStreamingEchoResponse
+from generated.echo.v1.echo_pb2 import (
+    EchoRequest,
+    EchoResponse,
+    ServerStreamingEchoRequest,
+    ServerStreamingEchoResponse,
+)
 
 
 def _unary(service: str) -> Any:

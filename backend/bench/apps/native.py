@@ -1,6 +1,6 @@
 """grpcio's own servers, for Envoy to stand in front of.
 
-    python -m bench.apps.native sync|aio PORT
+python -m bench.apps.native sync|aio PORT
 """
 
 from __future__ import annotations

@@ -13,7 +13,11 @@ from bench.handlers import SERVICES
 from bench.wire import CONTENT_TYPE, HEADER
 
 _METHODS = {
-    f"/{service}/Echo": (methods["Echo"].request_deserializer, methods["Echo"].unary_unary, methods["Echo"].response_serializer)
+    f"/{service}/Echo": (
+        methods["Echo"].request_deserializer,
+        methods["Echo"].unary_unary,
+        methods["Echo"].response_serializer,
+    )
     for service, methods in SERVICES.items()
 }
 

@@ -68,9 +68,13 @@ TEMPLATES = [
     },
 ]
 
+# A connection is kept for a minute between uses: opening one costs more than most queries.
+CONN_MAX_AGE = 60
+
 SQLITE: dict[str, Any] = {
     "ENGINE": "django.db.backends.sqlite3",
     "NAME": os.environ.get("DJANGO_SQLITE_PATH", str(BACKEND_DIR / "db.sqlite3")),
+    "CONN_MAX_AGE": CONN_MAX_AGE,
     "OPTIONS": {
         # Readers do not wait for the writer, and a transaction that will write takes its lock at once instead of
         # failing half-way.
@@ -81,9 +85,10 @@ SQLITE: dict[str, Any] = {
 }
 DATABASE_URL = os.environ.get("DATABASE_URL", "")
 DATABASES: dict[str, Any] = {
-    # A connection is kept for a minute between uses, and tried before the first use in a request or call: the database
-    # may have been started anew meanwhile.
-    "default": dj_database_url.parse(DATABASE_URL, conn_max_age=60, conn_health_checks=True) if DATABASE_URL else SQLITE
+    # A server is asked whether it still knows the connection, before the first use in a request or call.
+    "default": dj_database_url.parse(DATABASE_URL, conn_max_age=CONN_MAX_AGE, conn_health_checks=True)
+    if DATABASE_URL
+    else SQLITE
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

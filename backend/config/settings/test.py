@@ -20,6 +20,7 @@ if DATABASE_URL:
     DATABASES = {"default": DATABASES["default"] | {"CONN_MAX_AGE": 0}}
 else:
     sqlite = {
+        "CONN_MAX_AGE": 0,
         "NAME": os.environ.get("DJANGO_SQLITE_PATH", str(BACKEND_DIR / "test.sqlite3")),
         "TEST": {"NAME": str(Path(tempfile.gettempdir()) / f"django-tests-{os.getpid()}.sqlite3")},
     }

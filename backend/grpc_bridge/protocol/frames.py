@@ -14,6 +14,7 @@ from grpc_bridge.protocol.status import StatusCode, StatusError
 
 HEADER = struct.Struct(">BI")
 HEADER_BYTES = HEADER.size
+_pack = HEADER.pack
 
 FLAG_COMPRESSED = 0x01
 FLAG_TRAILERS = 0x80
@@ -22,6 +23,11 @@ FLAG_TRAILERS = 0x80
 def encode_frame(payload: bytes, flags: int = 0) -> bytes:
     """Gives the frame of one payload."""
     return HEADER.pack(flags, len(payload)) + payload
+
+
+def plain_frame(payload: bytes) -> bytes:
+    """Gives the frame of one payload without flags."""
+    return _pack(0, len(payload)) + payload
 
 
 def only_frame(data: bytes, max_message_bytes: int) -> bytes | None:

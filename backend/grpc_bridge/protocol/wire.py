@@ -15,6 +15,7 @@ from grpc_bridge.protocol.frames import (
     encode_frame,
     messages_then,
     only_frame,
+    plain_frame,
     split_frames,
     truncated,
 )
@@ -89,6 +90,9 @@ class BinaryWire:
             return messages
         return messages_then(messages, error or truncated())
 
+    plain_message = staticmethod(plain_frame)
+    """Gives the bytes that carry one message of the answer as it is. A stream may have very many."""
+
     only_message = staticmethod(only_frame)
     """Gives the message of a whole body where it is one plain frame, None where `read_body` has to look at it."""
 
@@ -132,6 +136,11 @@ class TextWire(BinaryWire):
         if error is None:  # a reader refuses a frame by its header, too, before it looks for the end of the text
             error = text.error_at_end() or (truncated() if taken != len(binary) else None)
         return messages if error is None else messages_then(messages, error)
+
+    @staticmethod
+    def plain_message(payload: bytes) -> bytes:
+        """Gives the bytes that carry one message of the answer as it is."""
+        return encode_text(plain_frame(payload))
 
     @staticmethod
     def only_message(data: bytes, max_message_bytes: int) -> bytes | None:

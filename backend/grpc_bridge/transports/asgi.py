@@ -108,6 +108,7 @@ class AsgiBridge:
                 await _discard(receive)
                 return
             plan = self._learn(decision, scope, key)
+        key = None  # streams wait long, and there may be very many
         if plan.answer is not None and nobody_listens() and callers_thread.get() is None:
             await plan.answer(plan, request, send)
         else:
@@ -159,6 +160,8 @@ async def serve_call(call: Call, body: Body, send: Send) -> None:
 class _Response:
     """The answer of a streaming method. Headers go out with the first frame, so that a handler may still set them, or
     before it when the handler has sent initial metadata."""
+
+    __slots__ = ("_call", "_loop", "_send", "_started", "_starting", "_writes")
 
     def __init__(self, call: Call, send: Send) -> None:
         self._call = call

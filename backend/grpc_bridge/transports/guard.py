@@ -30,19 +30,21 @@ class HandlerGuard:
     a deadline.
     """
 
-    _over = False
-    _cancelled = False
-    _request_is_there = False
-    _handle: asyncio.Handle | None = None
-    _deadline: asyncio.TimerHandle | None = None
-    _body_timer: asyncio.TimerHandle | None = None
-    _watcher: asyncio.Task[None] | None = None
+    __slots__ = (
+        "_body_timer", "_call", "_cancelled", "_context", "_deadline", "_handle", "_loop", "_over", "_request",
+        "_request_is_there", "_task", "_watcher",
+    )  # fmt: skip
 
     def __init__(self, call: Call, request: Request) -> None:
         self._call = call
         self._context = call.context
         self._request = request
         self._loop = asyncio.get_running_loop()
+        self._over = self._cancelled = self._request_is_there = False
+        self._handle: asyncio.Handle | None = None
+        self._deadline: asyncio.TimerHandle | None = None
+        self._body_timer: asyncio.TimerHandle | None = None
+        self._watcher: asyncio.Task[None] | None = None
 
     def __enter__(self) -> HandlerGuard:
         task = asyncio.current_task()
@@ -66,6 +68,7 @@ class HandlerGuard:
 
     def _task_waits(self) -> None:
         """Called when the task waits for the first time: for the request, or in the handler."""
+        self._handle = None  # streams wait long, and there may be very many
         if self._request_is_there:
             self._watcher = self._loop.create_task(self._request.watch())
             self._watcher.add_done_callback(self._watcher_done)
