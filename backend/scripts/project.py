@@ -19,6 +19,7 @@ from steps import (
     BUNDLE_STAMP,
     FRONTEND,
     PYTHON,
+    VENV,
     create_venv,
     digest,
     install,
@@ -111,11 +112,12 @@ def envoy() -> None:
         port, DJANGO_DEBUG="0", WEB_IN_PROCESS_URL=f"http://{web}", WEB_ENVOY_URL=f"http://{edge}"
     )
     del environment["WEB_OPEN_URL"]  # shown here, when all is there
-    proxy = envoy_config.command(envoy_config.program(), envoy_config.configuration(admin, edge, web, grpc))
+    config = VENV / "envoy.yaml"
+    config.write_text(envoy_config.configuration(admin, edge, web, grpc))
     commands = {
         "gunicorn": GUNICORN,
         "rungrpc": [str(PYTHON), "manage.py", "rungrpc", "--bind", grpc, "--grace", "2"],
-        "Envoy": proxy,
+        "Envoy": envoy_config.command(envoy_config.program(), config),
     }
     if os.environ.get("DEMO_SIMULATE") != "0":
         simulate(environment)
