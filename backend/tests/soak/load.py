@@ -37,7 +37,7 @@ END_SECONDS = 30.0
 STAFF_SHARE = 0.1
 WARM_UP_ROUNDS = 5
 LEAST_SHARE_OF_RATE = 0.98
-MIX = {ECHO: 6, LIST_PRODUCTS: 4, GET: 4, LIST: 2, PLACE: 2, MOVE: 2}
+MIX = {ECHO: 8, LIST_PRODUCTS: 5, GET: 4, LIST: 1, PLACE: 1, MOVE: 1}
 """How often each method is called, of twenty calls."""
 
 Person = dict[str, str]
