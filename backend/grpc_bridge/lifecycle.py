@@ -98,13 +98,24 @@ def _heard_beyond_django(signal: Signal) -> bool:
     return False
 
 
+class _CallContext(ThreadSensitiveContext):
+    """By which a task is known as that of a call."""
+
+
+def has_thread_of_its_own() -> bool:
+    """Whether sync code of the current task gets a thread that belongs to its call: not under a test client, where it
+    runs in the test's thread, and not outside a call."""
+    context = SyncToAsync.thread_sensitive_context.get(None)
+    return isinstance(context, _CallContext) and callers_thread.get() is None
+
+
 class AsyncCallThread:
     """Around an `async def` handler: gives it a thread for sync code on demand and lets that go at its end."""
 
     __slots__ = ("_callers_thread", "_context", "_token")
 
     def __enter__(self) -> AsyncCallThread:
-        self._context = ThreadSensitiveContext()
+        self._context = _CallContext()
         self._token = SyncToAsync.thread_sensitive_context.set(self._context)
         self._callers_thread = callers_thread.get()
         if self._callers_thread is not None:
