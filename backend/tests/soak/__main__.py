@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
 import resource
 import signal
@@ -24,7 +25,7 @@ def main() -> int:
     from tests.soak.report import RESULTS, Report, write
 
     options, parts = parse(sys.argv[1:], PARTS, soak.__doc__ or "")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    end_at_sigterm()
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (FILES if most == resource.RLIM_INFINITY else min(FILES, most), most))
     reports: list[Report] = []
@@ -43,12 +44,30 @@ def main() -> int:
 
 
 def run_loop(part: Coroutine[Any, Any, Any]) -> Any:
-    """Runs a part on the fastest event loop there is."""
-    try:
+    """Runs a part on the fastest event loop there is. SIGTERM ends it as Ctrl-C does: so that all servers are ended."""
+    run = asyncio.run
+    with contextlib.suppress(ImportError):
         import uvloop
-    except ImportError:
-        return asyncio.run(part)
-    return uvloop.run(part)
+
+        run = uvloop.run
+
+    async def until_told_to_end() -> Any:
+        task = asyncio.current_task()
+        assert task is not None
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        return await part
+
+    try:
+        return run(until_told_to_end())
+    except asyncio.CancelledError:
+        sys.exit(128 + signal.SIGTERM)
+    finally:
+        end_at_sigterm()  # the loop has put it back
+
+
+def end_at_sigterm() -> None:
+    """Has SIGTERM end this program by an exception."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
 
 if __name__ == "__main__":

@@ -15,11 +15,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tests.servers import ServerError
 from tests.soak import audit
 from tests.soak.cluster import FAST, IMMEDIATE
 from tests.soak.followers import Follower, wait_until_open
 from tests.soak.options import Options
-from tests.soak.processes import Service
+from tests.soak.processes import POLL_SECONDS, Service
 from tests.soak.report import Report, milliseconds
 from tests.soak.shop import Shop
 from tests.soak.stack import Plan, Stack, running_stack
@@ -43,7 +44,7 @@ class Disruption:
 def disruptions(stack: Stack) -> list[Disruption]:
     """Gives all that can be done to these servers, in turn."""
     found = [
-        Disruption("web reloads (SIGHUP)", lambda: stack.web.signal(signal.SIGHUP)),
+        Disruption("web reloads (SIGHUP)", lambda: _reload(stack.web)),
         Disruption("a web worker is killed", lambda: _kill_worker(stack.web)),
         Disruption("web ends (SIGTERM) and starts", lambda: _restart(stack.web)),
         Disruption("web is killed and starts", lambda: _crash(stack.web)),
@@ -75,8 +76,26 @@ def _crash(service: Service) -> None:
     service.start()
 
 
+def _reload(service: Service) -> None:
+    _, *workers = service.pids()
+    service.signal(signal.SIGHUP)
+    _wait_for_others(service, workers)
+
+
 def _kill_worker(service: Service) -> None:
-    os.kill(service.pids()[1], signal.SIGKILL)
+    _, worker, *_ = service.pids()
+    os.kill(worker, signal.SIGKILL)
+    _wait_for_others(service, [worker])
+
+
+def _wait_for_others(service: Service, workers: Sequence[int]) -> None:
+    """Waits until these workers have gone. Their server goes on meanwhile."""
+    deadline = time.monotonic() + RECOVERY_SECONDS
+    while set(workers) & set(service.pids()):
+        if time.monotonic() > deadline:
+            raise ServerError(f"{service.name} has kept its workers")
+        time.sleep(POLL_SECONDS)
+    service.wait_until_ready()
 
 
 class Restarts:
@@ -137,7 +156,11 @@ class Restarts:
     async def _disrupt(self, disruption: Disruption) -> None:
         before, began = len(self._shop.acknowledged), time.monotonic()
         repeated = self._shop.repeated.total()
-        await asyncio.to_thread(disruption.happen)
+        try:
+            await asyncio.to_thread(disruption.happen)
+        except ServerError as error:
+            self.report.problems.append(f"{disruption.name}: {error}")
+            return
         away = time.monotonic() - began
         deadline = time.monotonic() + RECOVERY_SECONDS
         while not self._has_recovered(began + away) and time.monotonic() < deadline:

@@ -228,8 +228,10 @@ class Aside:
                 await asyncio.sleep(ASIDE_PAUSE_SECONDS)
 
 
-async def run(stack: Stack, places: dict[str, list[Service]], options: Options, report: Report) -> None:
-    """Tries running servers: places with the services that answer there."""
+async def run(
+    stack: Stack, places: dict[str, list[Service]], options: Options, report: Report, names: Sequence[str] = ()
+) -> None:
+    """Tries running servers: places with the services that answer there. Without `names` by all scenarios."""
     found = await asyncio.to_thread(scenarios, stack)
     for place, services in places.items():
         routes = [route for route in stack.routes() if route.place == place]
@@ -237,7 +239,8 @@ async def run(stack: Stack, places: dict[str, list[Service]], options: Options, 
         task = asyncio.ensure_future(aside.run())
         readers = SlowReaders(stack, place, services, options, report)
         for scenario in found:
-            await readers.run(scenario)
+            if not names or scenario.name in names:
+                await readers.run(scenario)
         report.figures.setdefault("clients that do not read", []).extend(readers.rows)
         report.figures.setdefault("clients that hardly write", []).extend(
             await slow_writers(place, routes, services, options, report)
