@@ -7,6 +7,8 @@
 
 # Any Python 3 will do to start with: the script looks for one that is new enough, or takes the one that PYTHON names.
 ANY_PYTHON := $(firstword $(foreach name,python3 python3.13 python3.12 python3.11 $(PYTHON),$(shell command -v $(name) 2>/dev/null)))
+# On all cores, each worker with servers and databases of its own; ARGS="-n 0" is for a debugger.
+IN_PARALLEL := -n auto --dist worksteal
 PROJECT = $(or $(ANY_PYTHON),$(error Python 3.11 or newer is needed, and no python3 was found)) backend/scripts/project.py
 PIP_COMPILE := ../../.venv/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
@@ -39,17 +41,17 @@ check-protos: tools ## Fail if the generated code does not match the .proto file
 	.venv/bin/python protos/generate.py --check
 
 test-backend: tools ## Python tests, without the browser (ARGS="-k word" picks some)
-	cd backend && ../.venv/bin/pytest -n auto --ignore=tests/e2e $(ARGS)
+	cd backend && ../.venv/bin/pytest $(IN_PARALLEL) --ignore=tests/e2e $(ARGS)
 
 test-postgres: tools ## The same on PostgreSQL: one that DATABASE_URL names, or one that is started from an installed package
-	cd backend && ../.venv/bin/python scripts/postgres.py ../.venv/bin/pytest --ignore=tests/e2e $(ARGS)
+	cd backend && ../.venv/bin/python scripts/postgres.py ../.venv/bin/pytest $(IN_PARALLEL) --ignore=tests/e2e $(ARGS)
 
 test-frontend: tools ## JavaScript tests
 	cd frontend && npm test
 
 test-e2e: setup ## Browser tests; $CHROMIUM names the browser, or one is found or installed
 	chromium=$$(.venv/bin/python backend/scripts/browser.py) && cd backend && \
-		CHROMIUM="$$chromium" ../.venv/bin/pytest tests/e2e $(ARGS)
+		CHROMIUM="$$chromium" ../.venv/bin/pytest tests/e2e $(IN_PARALLEL) $(ARGS)
 
 conformance: tools ## The public gRPC conformance suite against the bridge; needs Go
 	cd backend && ../.venv/bin/python -m tests.conformance.run $(ARGS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -52,6 +53,8 @@ def pytest_configure(config: pytest.Config) -> None:
     for name, (default, value) in OUTPUT_DEFAULTS.items():
         if getattr(config.option, name) == default:
             setattr(config.option, name, value)
+    if not hasattr(config, "workerinput"):  # which pytest-xdist gives its workers
+        shutil.rmtree(config.option.output, ignore_errors=True)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -65,6 +68,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if here in item.path.parents:
             item.add_marker("e2e")
     items.sort(key=lambda item: here in item.path.parents)
+
+
+@pytest.fixture(scope="session")
+def delete_output_dir() -> None:
+    """Done by `pytest_configure`: a worker that begins late must not delete what another has left there."""
 
 
 @pytest.fixture(scope="session")
@@ -134,12 +142,13 @@ def witness(
 ) -> Iterator[Witness]:
     """What pages of this test did. A test whose page did something that it must not do fails, whatever else it saw.
 
-    A failure leaves a trace beside its screenshot, to be opened with `playwright show-trace`. It has the page's states
-    and requests but no film, which would take a third of all the time; `--tracing on` has that too.
+    A failure leaves a trace beside its screenshot, to be opened with `playwright show-trace`. It has what the test did
+    and what the console said. `--tracing retain-on-failure` has a film, requests and the page's states as well, which
+    take half as long again, so it is for the search and not for every run.
     """
     has_trace = pytestconfig.option.tracing == "off"
     if has_trace:
-        context.tracing.start(snapshots=True)
+        context.tracing.start()
     witness = Witness(context)
     yield witness
     call_report = getattr(request.node, "rep_call", None)  # of pytest-playwright; there is none after a failed setup
