@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import re
 import socket
@@ -115,8 +116,10 @@ def speaks_http2(server: Server) -> bool:
     """Whether a plain connection may begin with HTTP/2."""
     with socket.create_connection(server.address, SECONDS) as connection:
         connection.sendall(HTTP2_PREFACE)
-        begin = connection.recv(9)
-    return len(begin) > 3 and begin[3] == SETTINGS_FRAME_TYPE and not begin.startswith(b"HTTP")
+        with contextlib.suppress(ConnectionResetError):
+            begin = connection.recv(4)
+            return len(begin) == 4 and begin[3] == SETTINGS_FRAME_TYPE
+    return False
 
 
 def native_channel(server: Server) -> grpc.Channel:
