@@ -31,7 +31,10 @@ def all_checks(site: Server, envoy: Server | None, native: str | None) -> Iterat
         for mode in MODES:
             for check in (checks.unary, checks.status, checks.stream):
                 yield f"{check.__name__}, gRPC-Web {mode.name}", path, partial(check, server, mode)
-        yield from _native_checks(path, partial(checks.native_channel, server))
+        if checks.speaks_http2(server):
+            yield from _native_checks(path, partial(checks.native_channel, server))
+        else:
+            yield "native gRPC", path, checks.no_native
     if native is not None:
         yield from _native_checks(OWN_PORT, partial(grpc.insecure_channel, native))
     yield "live updates", " and ".join(paths), partial(live.updates, paths)
@@ -61,6 +64,8 @@ def run(check: Check) -> bool:
         word, said = "skip", str(skipped)
     except grpc.RpcError as error:
         word, said, passed = "FAIL", f"{error.code().name}: {error.details()}", False
+    except AssertionError as error:
+        word, said, passed = "FAIL", str(error), False
     except Exception as error:  # whatever it is, the other checks tell more about it
         word, said, passed = "FAIL", f"{type(error).__name__}: {error}", False
     milliseconds = (time.monotonic() - start) * 1000

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import grpc
 from google.protobuf.message import Message
 
+from tests.contract.envoy import EnvoyReply
 from tests.contract.grpc_web import MODES, Mode, Reply
 from tests.contract.http_client import Connection
 
@@ -120,10 +121,13 @@ class Visitor:
 def opened(
     server: Server, mode: Mode, path: str, request: Message, response_type: type[Message], headers: Headers = ()
 ) -> Iterator[Reply]:
-    """The answer to a gRPC-Web call, which is read as it arrives. Ends the call with the block."""
+    """The answer to a gRPC-Web call, which is read as it arrives. Ends the call with the block.
+
+    It may have gone through an Envoy or not: an address does not tell.
+    """
     with Connection(server, SECONDS) as connection:
         response = connection.request("POST", path, [*mode.headers(), *headers], mode.request_body([request]))
-        yield Reply(response, response_type, mode)
+        yield EnvoyReply(response, response_type, mode)
 
 
 def call(
