@@ -1,4 +1,4 @@
-"""envoy/envoy.yaml with the addresses of this machine in place of those of docker compose, and the command that runs it.
+"""envoy/envoy.yaml with addresses of this machine in place of those of docker compose, and the command that runs it.
 
 Standard library only, and no syntax newer than Python 3.7, as in `machine`.
 """
@@ -54,6 +54,6 @@ def program() -> str:
 
 
 def command(envoy: str, file: Path) -> list:
-    """The command that runs Envoy with this configuration. The access log is written every second instead of every ten."""
+    """The command that runs Envoy with this file. The access log is written every second instead of every ten."""
     words = (envoy, "-c", file, "--log-level", "warning", "--disable-hot-restart", "--file-flush-interval-msec", 1000)
     return [str(word) for word in words]

@@ -75,7 +75,7 @@ def check_envoy_wheel() -> None:
     newest = platform.mac_ver()[0].split(".")[0]
     if sys.platform == "darwin" and platform.machine() == "arm64" and int(newest or 0) >= OLDEST_MACOS_WITH_ENVOY:
         return
-    raise Problem("Envoy comes as a wheel for Linux with glibc and macOS 15 on arm64 only; install it and call it envoy")
+    raise Problem("there is no wheel of Envoy for this machine; install Envoy 1.40 so that envoy is on the PATH")
 
 
 def free_port(command: str = "demo", default: int = 8000, variable: str = "PORT") -> int:

