@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo dev grpc envoy setup tools seed test test-backend test-postgres test-frontend test-e2e conformance \
+.PHONY: help demo dev grpc envoy setup tools seed test test-backend test-postgres test-frontend test-e2e conformance smoke \
 	lint lint-backend lint-frontend lint-protos check-protos protos fmt fuzz lock clean
 
 # Any Python 3 will do to start with: the script looks for one that is new enough, or takes the one that PYTHON names.
@@ -56,6 +56,10 @@ test-e2e: setup ## Browser tests; $CHROMIUM names the browser, or one is found o
 
 conformance: tools ## The public gRPC conformance suite against the bridge; needs Go
 	cd backend && ../.venv/bin/python -m tests.conformance.run $(ARGS)
+
+smoke: tools ## Check a running site: URL=http://127.0.0.1:8000 ENVOY_URL=http://127.0.0.1:8080 GRPC=127.0.0.1:50051
+	cd backend && ../.venv/bin/python -m tests.smoke $(or $(URL),http://127.0.0.1:8000) \
+		$(if $(ENVOY_URL),--envoy $(ENVOY_URL)) $(if $(GRPC),--grpc $(GRPC))
 
 fuzz: tools ## Search for requests that break the bridge, for 30 seconds (ARGS="--seconds 300 --seed 1")
 	cd backend && ../.venv/bin/python -m tests.fuzz $(ARGS)

@@ -26,7 +26,7 @@ if not SECRET_KEY:
 if SECRET_KEY == local.SECRET_KEY:
     raise ImproperlyConfigured("DJANGO_SECRET_KEY is the public development key; set a secret one")
 
-if DATABASES["default"].get("PASSWORD") == "insecure-demo-password":  # noqa: S105
+if DATABASES["default"].get("PASSWORD") == "insecure-demo-password":
     raise ImproperlyConfigured("DATABASE_URL has the public password of docker-compose.yml; set a secret one")
 
 ALLOWED_HOSTS = _list("DJANGO_ALLOWED_HOSTS")

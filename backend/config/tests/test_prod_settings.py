@@ -14,7 +14,9 @@ from config.settings import local
 
 BACKEND = Path(__file__).resolve().parent.parent.parent
 SECRET = "Zr4yE1d8Jx0sNqW3vB7mK1zR5tY9cL2hF6gP4aQeUiOwTnVbXkCjMf"
-COMPOSE_DATABASE_URL = re.findall(r"DATABASE_URL: .*(postgresql://\S+)", (BACKEND.parent / "docker-compose.yml").read_text())[0]
+COMPOSE_DATABASE_URL = re.findall(
+    r"DATABASE_URL: .*(postgresql://\S+)", (BACKEND.parent / "docker-compose.yml").read_text()
+)[0]
 GOOD = {"DJANGO_SECRET_KEY": SECRET, "DJANGO_ALLOWED_HOSTS": "example.com"}
 
 

@@ -5,6 +5,6 @@
     checks.py       what is checked of one path
     live.py         what is checked of all paths together: that a change made on one arrives on the others
 
-It needs nothing of the server but its addresses, so it serves for `make demo`, for containers and for a deployment. What
-it does there is undone: the order that it places is cancelled.
+It needs nothing but addresses, so it serves for `make demo`, for containers and for a deployment. What it does there is
+undone: orders that it places are cancelled. `make dev` fails it, whose static files have no hashes.
 """

@@ -1,7 +1,4 @@
-"""The command line, and a line for each check.
-
-    python -m tests.smoke http://127.0.0.1:8000 --envoy http://127.0.0.1:8080 --grpc 127.0.0.1:50051
-"""
+"""`python -m tests.smoke`: the command line, and a line for each check. `--help` tells what to give it."""
 
 from __future__ import annotations
 

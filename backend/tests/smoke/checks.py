@@ -79,7 +79,8 @@ def stream(server: Server, mode: Mode) -> str:
     method = f"{ECHO}ServerStreamingEcho"
     with opened(server, mode, method, request, echo_pb2.ServerStreamingEchoResponse) as reply:
         arrivals = _arrivals(iter(reply))
-        assert reply.status is not None and reply.status.code is grpc.StatusCode.OK, reply.status
+    assert reply.status is not None, "no status"
+    assert reply.status.code is grpc.StatusCode.OK, f"{reply.status.code}: {reply.status.details}"
     return arrivals
 
 

@@ -68,9 +68,7 @@ def updates(paths: dict[str, Server]) -> str:
 @contextlib.contextmanager
 def _following(path: str, server: Server, mode: Mode, cookie: Headers, token: str = "") -> Iterator[Follower]:
     request = pb.StreamOrderUpdatesRequest(resume_token=token)
-    with opened(
-        server, mode, f"{ORDERS}StreamOrderUpdates", request, pb.StreamOrderUpdatesResponse, cookie
-    ) as reply:
+    with opened(server, mode, f"{ORDERS}StreamOrderUpdates", request, pb.StreamOrderUpdatesResponse, cookie) as reply:
         messages = iter(reply)
         first = next(messages)
         yield Follower(path, server, messages, first.resume_token)
