@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo dev grpc setup tools seed test test-backend test-postgres test-frontend test-e2e conformance \
+.PHONY: help demo dev grpc envoy setup tools seed test test-backend test-postgres test-frontend test-e2e conformance smoke \
 	lint lint-backend lint-frontend lint-protos check-protos protos fmt fuzz lock clean
 
 # Any Python 3 will do to start with: the script looks for one that is new enough, or takes the one that PYTHON names.
@@ -24,6 +24,9 @@ dev: ## The same with reload of Python, templates and frontend, and with error p
 
 grpc: ## Serve native gRPC on 127.0.0.1:50051 with reload (another port: PORT=50052)
 	@$(PROJECT) grpc
+
+envoy: ## The demo and native gRPC behind Envoy on http://127.0.0.1:8080 (another port: ENVOY_PORT=8081)
+	@$(PROJECT) envoy
 
 test: lint test-backend test-frontend test-e2e ## Run all checks and tests, installing what they need
 
@@ -56,6 +59,10 @@ test-e2e: setup ## Browser tests; $CHROMIUM names the browser, or one is found o
 conformance: tools ## The public gRPC conformance suite against the bridge; needs Go
 	cd backend && ../.venv/bin/python -m tests.conformance.run $(ARGS)
 
+smoke: tools ## Check a running site: URL=http://127.0.0.1:8000 ENVOY_URL=http://127.0.0.1:8080 GRPC=127.0.0.1:50051
+	cd backend && ../.venv/bin/python -m tests.smoke $(or $(URL),http://127.0.0.1:8000) \
+		$(if $(ENVOY_URL),--envoy $(ENVOY_URL)) $(if $(GRPC),--grpc $(GRPC))
+
 fuzz: tools ## Search for requests that break the bridge, for 30 seconds (ARGS="--seconds 300 --seed 1")
 	cd backend && ../.venv/bin/python -m tests.fuzz $(ARGS)
 
@@ -79,7 +86,7 @@ seed: tools ## Create the demo users, products and orders where they are missing
 	.venv/bin/python backend/manage.py seed
 
 lock: tools ## Lock the versions and hashes of the Python packages that requirements/*.in name
-	cd backend/requirements && for name in base dev; do \
+	cd backend/requirements && for name in base dev envoy; do \
 		CUSTOM_COMPILE_COMMAND="make lock" $(PIP_COMPILE) --output-file $$name.txt $$name.in || exit 1; done
 
 clean: ## Remove all that was installed or built; the database stays

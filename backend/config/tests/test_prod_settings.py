@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,9 @@ from config.settings import local
 
 BACKEND = Path(__file__).resolve().parent.parent.parent
 SECRET = "Zr4yE1d8Jx0sNqW3vB7mK1zR5tY9cL2hF6gP4aQeUiOwTnVbXkCjMf"
+COMPOSE_DATABASE_URL = re.findall(
+    r"DATABASE_URL: .*(postgresql://\S+)", (BACKEND.parent / "docker-compose.yml").read_text()
+)[0]
 GOOD = {"DJANGO_SECRET_KEY": SECRET, "DJANGO_ALLOWED_HOSTS": "example.com"}
 
 
@@ -36,6 +40,7 @@ def manage(environment: dict[str, str], *arguments: str) -> subprocess.Completed
         ({}, "DJANGO_SECRET_KEY must be set"),
         (GOOD | {"DJANGO_SECRET_KEY": " "}, "DJANGO_SECRET_KEY must be set"),
         (GOOD | {"DJANGO_SECRET_KEY": local.SECRET_KEY}, "public development key"),
+        (GOOD | {"DATABASE_URL": COMPOSE_DATABASE_URL}, "public password of docker-compose.yml"),
         ({"DJANGO_SECRET_KEY": SECRET}, "DJANGO_ALLOWED_HOSTS must be set"),
         (GOOD | {"DJANGO_ALLOWED_HOSTS": " , "}, "DJANGO_ALLOWED_HOSTS must be set"),
     ],

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import os
 import random
 import signal
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import DatabaseError
 from django.db.models import F, Sum
 from django.utils import timezone
 
@@ -120,6 +123,26 @@ def test_the_command_stops_when_who_started_it_is_gone():
     call_command("simulate_orders", rate=1000, limit=1, parent=os.getppid())
     call_command("simulate_orders", rate=0.001, parent=2**30)
     assert OrderEvent.objects.count() == 1
+
+
+def test_each_change_and_nothing_else_is_a_heartbeat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    make_customer()
+    make_product()
+    steps = [DatabaseError("busy"), "a change", DatabaseError("gone"), "another"]
+    beats = []
+
+    def step(_: Simulation) -> str:
+        beats.append(heartbeat.exists())
+        heartbeat.unlink(missing_ok=True)
+        result = steps.pop(0)
+        if isinstance(result, DatabaseError):
+            raise result
+        return result
+
+    heartbeat = tmp_path / "heartbeat"
+    monkeypatch.setattr(Simulation, "step", step)
+    call_command("simulate_orders", rate=1000, limit=2, heartbeat=heartbeat, stderr=io.StringIO())
+    assert [*beats, heartbeat.exists()] == [False, False, True, False, True]
 
 
 @pytest.mark.parametrize("rate", [0, -1, 1001])
