@@ -193,9 +193,20 @@ async def _stream_from_thread(call: Call, request: bytes | Iterator[bytes], writ
         await _stream_in_steps(call, request, write)
         return
     queue = FrameQueue(asyncio.get_running_loop())
+    requests = request
+
+    if isinstance(request, LoopMessages):
+
+        async def next_message() -> Any:
+            # As on grpcio, where a response is sent before the handler goes on. Under WSGI it has to be: the thread
+            # that sends is also the one that waits for the request.
+            await queue.sent()
+            return await request.next()
+
+        requests = LoopMessages(next_message, request.loop)
 
     def produce() -> None:
-        frames = run_stream(call, request)
+        frames = run_stream(call, requests)
         try:
             for frame in frames:
                 if not queue.put(frame):

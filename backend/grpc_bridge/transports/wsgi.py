@@ -1,8 +1,8 @@
 """The WSGI transport: RPCs are answered here, everything else goes to the application that it wraps, untouched.
 
 A `def` handler whose time is not limited runs in the server's thread, in a copy of its context variables, so that what
-it sets does not reach the next call. Any other runs on an event loop beside it, where it can be stopped: see
-`wsgi_on_loop.py`.
+it sets does not reach the next call. Any other runs on an event loop beside it, where it can be stopped, or in a
+thread beside both, as does one whose requests stream over HTTP/2: see `wsgi_on_loop.py`.
 """
 
 from __future__ import annotations
@@ -123,9 +123,7 @@ class WsgiBridge:
 
 def _serve(call: Call, reply: Reply) -> Iterable[bytes]:
     method = call.method
-    on_loop = method.is_async or (call.context.deadline is not None and not _is_held_for_caller(call))
-    if (method.request_streaming or method.response_streaming) and call.settings.limits_stream_time:
-        on_loop = True
+    on_loop = _belongs_on_loop(call, reply)
     if method.response_streaming:
         return _watched(serve_on_loop(call, reply) if on_loop else _stream(call, reply), call, reply)
     if on_loop:
@@ -142,6 +140,16 @@ def _serve(call: Call, reply: Reply) -> Iterable[bytes]:
         call.context.finish()
         call_finished()
     return reply.whole(call.unary_answer(payload))
+
+
+def _belongs_on_loop(call: Call, reply: Reply) -> bool:
+    method = call.method
+    if method.is_async or (call.context.deadline is not None and not _is_held_for_caller(call)):
+        return True
+    if (method.request_streaming or method.response_streaming) and call.settings.limits_stream_time:
+        return True
+    # The handler may read and give in two threads, but only the server's may be at an HTTP/2 connection.
+    return method.request_streaming and reply.body.stream is not None
 
 
 def _is_held_for_caller(call: Call) -> bool:
@@ -185,6 +193,8 @@ def _stream(call: Call, reply: Reply) -> Iterator[bytes]:
         reply.start_stream(call)  # not before the first message: until then a handler may set headers
         while frame is not None:
             yield frame
+            if reply.body.is_abandoned():
+                call.context.disconnect()
             frame = in_context(next, frames, None)
         call.context.finish()
         yield call.trailers()

@@ -9,6 +9,7 @@ from typing import Any
 from grpc_bridge.call import Call
 from grpc_bridge.limits import patience, too_late
 from grpc_bridge.protocol.status import StatusCode, StatusError
+from grpc_bridge.transports.wsgi_http2 import http2_stream
 
 CHUNK_BYTES = 64 * 1024
 
@@ -25,6 +26,10 @@ class WsgiBody:
     def __init__(self, environ: dict[str, Any]) -> None:
         self._input = environ["wsgi.input"]
         self._socket = environ.get("gunicorn.socket")  # without it no wait can be limited
+        self.stream = http2_stream(environ)
+        """The HTTP/2 stream of which this is the body, None over HTTP/1, and where a server does not show it."""
+        self.give_up_at = 0.0
+        """When the wait for a piece ends that `arriving` has told of, by `time.monotonic`."""
         length: str = environ.get("CONTENT_LENGTH") or ""
         self._left: int | None = int(length) if length.isdecimal() and len(length) < 20 else None
         if self._left is None and not environ.get("wsgi.input_terminated"):
@@ -34,6 +39,13 @@ class WsgiBody:
     def ended(self) -> bool:
         """Whether the body has been read to its end."""
         return self._left == 0
+
+    def is_abandoned(self) -> bool:
+        """Looks whether the caller has given the call up, as far as that can be known without waiting."""
+        if self.stream is None:
+            return False
+        self.stream.look(0)
+        return self.stream.is_abandoned
 
     def _read(self, size: int, seconds: float) -> bytes:
         """Gives at most `size` bytes, b"" at the end.
@@ -62,6 +74,10 @@ class WsgiBody:
         return data
 
     def _wait_for(self, size: int, seconds: float) -> bytes:
+        if self.stream is not None:
+            if not self.stream.wait(seconds):
+                raise TimeoutError
+            return self.stream.read(size)
         if self._socket is None:
             data: bytes = self._input.read(size)
             return data
@@ -74,16 +90,18 @@ class WsgiBody:
         return data
 
     def _receive(self, size: int, call: Call) -> bytes:
-        """Gives what `_read` gives. Raises `StatusError` for a body that breaks off or does not arrive in time.
-
-        Time that is over ends the call, so that a handler notices the same as when the event loop sees it first.
-        """
+        """Gives what `_read` gives. Raises `StatusError` for a body that breaks off or does not arrive in time."""
         try:
             return self._read(size, patience(call))
         except TimeoutError:
-            error = too_late(call)
-            call.context.terminate(error.code, error.message)
-            raise error from None
+            raise self._too_late(call) from None
+
+    def _too_late(self, call: Call) -> StatusError:
+        """Ends the call, so that a handler notices the same as when the event loop sees first that its time is over."""
+        self._left = 0
+        error = too_late(call)
+        call.context.terminate(error.code, error.message)
+        return error
 
     def only_message(self, call: Call) -> bytes:
         """Gives the one message of a method whose requests do not stream. Raises `StatusError` for bad input."""
@@ -113,6 +131,27 @@ class WsgiBody:
         """
         reader = call.reader()
         while data := self._receive(min(reader.wanted_bytes, CHUNK_BYTES), call):
+            yield from reader.receive_data(data)
+        reader.end()
+
+    def arriving(self, call: Call) -> Iterator[bytes | None]:
+        """The same for a thread that has more to do than to wait: None stands for every time that it would have to.
+
+        Before it comes back it looks at `stream`. Without one there is no way but to wait.
+        """
+        stream = self.stream
+        if stream is None:
+            yield from self.messages(call)
+            return
+        reader = call.reader()
+        while True:
+            self.give_up_at = time.monotonic() + call.settings.request_body_seconds
+            while self._left != 0 and not stream.is_readable:
+                if time.monotonic() >= self.give_up_at:
+                    raise self._too_late(call)
+                yield None
+            if not (data := self._receive(CHUNK_BYTES, call)):
+                break
             yield from reader.receive_data(data)
         reader.end()
 

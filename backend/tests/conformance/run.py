@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.servers import BACKEND_DIR, KINDS, SIGNS_OF_FAULTS, WSGI
+from tests.servers import BACKEND_DIR, KINDS, SIGNS_OF_FAULTS
 
 MODULE = "connectrpc.com/conformance"
 VERSION = "v1.0.5"
@@ -51,11 +51,6 @@ request, and ends it short of that when the answer comes first. RFC 9113, 8.1.1,
 with which gunicorn speaks HTTP/2, makes it one of the connection, and the calls beside it fail."""
 
 PASSES = (("--skip", REFUSED_EARLY), ("--run", REFUSED_EARLY, "--parallel", "1"))
-
-
-LEFT_OUT = {(WSGI, "def"): ("--skip", "**/bidi-stream/**")}
-"""What a run leaves out because the suite does not come to an end with it. The fault is not found yet: the server has
-answered and is idle, while the suite's client waits without a connection. With `async def` handlers all cases pass."""
 
 
 class Run(NamedTuple):
@@ -154,7 +149,6 @@ def _pass(run: Run, suite: Path, generated: Path, selection: tuple[str, ...]) ->
         *(str(suite), "--mode", "server", "--conf", str(run.features), "--max-servers", str(SERVERS_AT_A_TIME)),
         *("--known-failing", f"@{HERE / 'known_failing.txt'}", "--known-flaky", f"@{HERE / 'known_flaky.txt'}"),
         *selection,
-        *LEFT_OUT.get((run.worker, run.handlers), ()),
         *("--", sys.executable, "-m", "tests.conformance.server", run.worker, run.handlers, str(run.logs)),
     ]
     try:

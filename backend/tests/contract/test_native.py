@@ -40,7 +40,8 @@ LATE_ROUNDING_SECONDS = 1.0
 
 NATIVE_SERVERS = [name for name in SERVED if name.endswith(NATIVE) or name in (GRPCIO, GRPCIO_AIO)]
 ALL = [(name, flavour) for name in NATIVE_SERVERS for flavour in SERVED[name]]
-# gunicorn's WSGI workers read a connection only between calls, so they do not see that a client has given one up.
+# gunicorn's WSGI workers serve the calls of a connection one by one; what they see of a client that gives one up is
+# tested in `test_http2.py`.
 THAT_SEE_CANCELLATION = [(name, flavour) for name, flavour in ALL if BRIDGE.get(name, (ASGI,))[0] == ASGI]
 
 
@@ -123,7 +124,7 @@ where_cancellation_is_seen = pytest.mark.parametrize("lab", THAT_SEE_CANCELLATIO
 
 
 @everywhere
-@pytest.mark.parametrize("method", ["Chat", "ChatByReading"])
+@pytest.mark.parametrize("method", ["Chat", "ChatByReading", "ChatAfterInitial"])
 def test_ping_pong(lab: Lab, method: str) -> None:
     running, requests = lab.start_open(method)
     for number in range(20):
