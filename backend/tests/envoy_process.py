@@ -21,12 +21,13 @@ from typing import Any
 import pytest
 
 import envoy_config
-from machine import Problem, check_envoy_wheel
+from machine import has_envoy_wheel
 from tests.servers import HOST, START_SECONDS, STOP_SECONDS, ServerError
 
 FREE = f"{HOST}:0"
 POLL_SECONDS = 0.02
 READ_SECONDS = 5.0
+FLUSH_MS = 50
 CONCURRENCY = 2
 """Threads, as on a small machine. Each has connections of its own to the servers."""
 
@@ -34,12 +35,10 @@ CONCURRENCY = 2
 def program() -> str:
     """Gives Envoy. Skips the test on a machine for which there is none, and fails it on one where it is missing."""
     found = envoy_config.program()
-    if not found:
-        try:
-            check_envoy_wheel()
-        except Problem as problem:
-            pytest.skip(str(problem))
+    if not found and has_envoy_wheel():
         pytest.fail("Envoy is missing: make tools installs it", pytrace=False)
+    if not found:
+        pytest.skip("there is no wheel of Envoy for this machine, and no envoy on the PATH")
     return found
 
 
@@ -57,6 +56,11 @@ class Envoy:
     def log(self) -> str:
         """Gives what it has written so far, its access log included."""
         return self.log_path.read_text(errors="replace")
+
+    def access(self, path: str) -> list[str]:
+        """Waits until a request for this path is in the access log, and gives the lines of all there are."""
+        self.wait_for(lambda: f" {path} " in self.log)
+        return [line for line in self.log.splitlines() if f" {path} " in line]
 
     def ask(self, path: str) -> str:
         """Gives what its admin says."""
@@ -84,7 +88,7 @@ def running_envoy(directory: Path, *, web: str, grpc: str) -> Iterator[Envoy]:
     config, admin, log_path = directory / "envoy.yaml", directory / "admin", directory / "envoy.log"
     config.write_text(envoy_config.configuration(FREE, FREE, web, grpc, in_process=FREE))
     command = [
-        *envoy_config.command(program(), config),
+        *envoy_config.command(program(), config, FLUSH_MS),
         *("--concurrency", str(CONCURRENCY), "--admin-address-path", str(admin)),
     ]
     with log_path.open("wb") as log:
