@@ -35,6 +35,12 @@ SERVERS_AT_A_TIME = 2
 SUITE_SECONDS = 600.0
 """How long one pass may take. It takes half a minute, and several on a machine that has other things to do."""
 
+NOT_STARTED = "timed out waiting for result from server"
+"""What the suite says of a server that did not start within its ten seconds. That is a busy machine, and a server that
+does not start at all says why in its log, so the pass is tried again."""
+
+ATTEMPTS = 3
+
 FAULTS = (*SIGNS_OF_FAULTS, "/grpc_bridge/")
 """What no log may hold. The last stands for a traceback through the bridge; gunicorn writes some of its own for clients
 that go at an awkward time."""
@@ -151,20 +157,23 @@ def _pass(run: Run, suite: Path, generated: Path, selection: tuple[str, ...]) ->
         *selection,
         *("--", sys.executable, "-m", "tests.conformance.server", run.worker, run.handlers, str(run.logs)),
     ]
-    try:
-        ran = subprocess.run(
-            command,
-            check=False,
-            cwd=BACKEND_DIR,
-            env=os.environ | {"PYTHONPATH": str(generated)},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=SUITE_SECONDS,
-        )
-    except subprocess.TimeoutExpired:
-        return "", f"The suite took longer than {SUITE_SECONDS:.0f} s."
+    for _ in range(ATTEMPTS):
+        try:
+            ran = subprocess.run(
+                command,
+                check=False,
+                cwd=BACKEND_DIR,
+                env=os.environ | {"PYTHONPATH": str(generated)},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                timeout=SUITE_SECONDS,
+            )
+        except subprocess.TimeoutExpired:
+            return "", f"The suite took longer than {SUITE_SECONDS:.0f} s."
+        if NOT_STARTED not in ran.stdout:
+            break
     before, opening, closing = ran.stdout.rpartition(CLOSING_LINES)
     failure = f"The suite ended with {ran.returncode}.\n{before[:OUTPUT_CHARACTERS]}" if ran.returncode else ""
     return (opening + closing).strip(), failure
