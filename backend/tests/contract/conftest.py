@@ -16,11 +16,12 @@ from tests.contract.grpcio_servers import running_grpcio, running_grpcio_aio
 from tests.contract.methods import FLAVOURS, path
 from tests.contract.native import NativeTransport, connect
 from tests.contract.transports import BRIDGE, ENVOY, ENVOY_NATIVE, GRPCIO, GRPCIO_AIO, RUNGRPC, WEB_BINARY, WEB_TEXT
-from tests.databases import Database
+from tests.databases import NO_DATABASE, Database
 from tests.envoy_process import Envoy, running_envoy
 from tests.native_server.process import Rungrpc, running_rungrpc
 from tests.servers import ASGI, KINDS, SIGNS_OF_FAULTS, WSGI, Server, running_server
 
+DATABASE_SETTINGS = "tests.contract.database_settings"
 SITE_SETTINGS = "tests.contract.site_settings"
 INTERCEPTED_SETTINGS = "tests.contract.intercepted_settings"
 
@@ -139,10 +140,10 @@ def grpcio_aio_channel(grpcio_aio_address: str) -> Iterator[grpc.Channel]:
 
 
 @pytest.fixture(scope="session")
-def rungrpc(tmp_path_factory: pytest.TempPathFactory, migrated: Database) -> Iterator[Rungrpc]:
+def rungrpc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rungrpc]:
     """`manage.py rungrpc`. Its log has the tracebacks of handlers that fail on purpose."""
     directory = tmp_path_factory.mktemp("rungrpc")
-    with running_rungrpc(directory, database=migrated, settings=SETTINGS, faults=SIGNS_OF_FAULTS) as server:
+    with running_rungrpc(directory, database=NO_DATABASE, settings=SETTINGS, faults=SIGNS_OF_FAULTS) as server:
         yield server
 
 
@@ -206,6 +207,16 @@ def transport_of(request: pytest.FixtureRequest, server_of_kind: Callable[[str],
 
 
 @pytest.fixture(scope="package", params=KINDS)
+def database_server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, migrated: Database
+) -> Iterator[Server]:
+    """Each server in turn, with a database."""
+    directory = tmp_path_factory.mktemp(f"database-{request.param}")
+    with running_server(request.param, directory, settings=DATABASE_SETTINGS, database=migrated) as server:
+        yield server
+
+
+@pytest.fixture(scope="package", params=KINDS)
 def site_server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, migrated: Database
 ) -> Iterator[Server]:
@@ -216,18 +227,18 @@ def site_server(
 
 
 @pytest.fixture(scope="session")
-def intercepted_asgi_server(tmp_path_factory: pytest.TempPathFactory, migrated: Database) -> Iterator[Server]:
+def intercepted_asgi_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The ASGI server with interceptors."""
     directory = tmp_path_factory.mktemp("intercepted-asgi")
-    with running_server(ASGI, directory, settings=INTERCEPTED_SETTINGS, database=migrated) as server:
+    with running_server(ASGI, directory, settings=INTERCEPTED_SETTINGS, database=NO_DATABASE) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def intercepted_wsgi_server(tmp_path_factory: pytest.TempPathFactory, migrated: Database) -> Iterator[Server]:
+def intercepted_wsgi_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The WSGI server with interceptors."""
     directory = tmp_path_factory.mktemp("intercepted-wsgi")
-    with running_server(WSGI, directory, settings=INTERCEPTED_SETTINGS, database=migrated) as server:
+    with running_server(WSGI, directory, settings=INTERCEPTED_SETTINGS, database=NO_DATABASE) as server:
         yield server
 
 

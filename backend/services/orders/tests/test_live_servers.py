@@ -21,6 +21,7 @@ import pytest
 from generated.orders.v1 import orders_pb2 as pb
 from tests.contract.grpc_web import MODES, Mode, Reply
 from tests.contract.http_client import Connection
+from tests.databases import Database
 from tests.servers import BACKEND_DIR, KINDS, Server, running_server
 
 WORKERS = 2
@@ -33,9 +34,12 @@ BEFORE_EACH_KILL = 25
 
 
 @pytest.fixture(scope="module", params=KINDS)
-def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, migrated: Database
+) -> Iterator[Server]:
     """Each kind of server, with several workers."""
-    with running_server(request.param, tmp_path_factory.mktemp("server"), workers=WORKERS) as server:
+    directory = tmp_path_factory.mktemp("server")
+    with running_server(request.param, directory, database=migrated, workers=WORKERS) as server:
         yield server
 
 
