@@ -11,7 +11,8 @@ HEALTHY = b"ok\n"
 @require_safe
 def index(request: HttpRequest) -> HttpResponse:
     """The demo page. Its script makes the RPCs; this only delivers the document, which says who is signed in."""
-    return render(request, "pages/index.html", {"has_demo": settings.DEMO_DATA})
+    paths = settings.CALL_PATHS if settings.CALL_ORIGINS else None
+    return render(request, "pages/index.html", {"has_demo": settings.DEMO_DATA, "paths": paths})
 
 
 @require_safe

@@ -6,6 +6,8 @@ Environment read here:
     DJANGO_PROXY_COUNT     how many proxies stand in front and add to X-Forwarded-For (default: 0)
     DJANGO_LOG_LEVEL       lowest level that is logged (default: INFO)
     DJANGO_CALL_LOG_LEVEL  the same for the line that each RPC leaves at INFO; WARNING for none (default: as above)
+    WEB_IN_PROCESS_URL     the two origins of a site that is served by Django alone and through Envoy as well, such as
+    WEB_ENVOY_URL          http://127.0.0.1:8000 and :8080. With both, the page offers the choice (default: none)
 """
 
 import os
@@ -99,12 +101,19 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 
+# The page of either origin may call the other, as whoever is signed in: cookies know hosts and no ports.
+CALL_PATHS = {"in_process": os.environ.get("WEB_IN_PROCESS_URL", ""), "envoy": os.environ.get("WEB_ENVOY_URL", "")}
+CALL_ORIGINS = list(CALL_PATHS.values()) if all(CALL_PATHS.values()) else []
+CSRF_TRUSTED_ORIGINS = CALL_ORIGINS
+
 # How many proxies stand in front, each of which adds to X-Forwarded-For the address that it has seen.
 TRUSTED_PROXY_COUNT = int(os.environ.get("DJANGO_PROXY_COUNT", "0"))
 
 GRPC_BRIDGE: dict[str, Any] = {
     "DEFAULT_ACCESS": "grpc_bridge.access.nobody",
     "TOKEN_USER": "services.users.logic.user_of_token",
+    "CORS_ALLOWED_ORIGINS": CALL_ORIGINS,
+    "CORS_ALLOW_CREDENTIALS": bool(CALL_ORIGINS),
 }
 
 # What all prices are in. A change converts nothing, and a currency without hundredths needs another field than cents.
@@ -124,13 +133,13 @@ STORAGES = {
 # Cross-origin pages have no business with these files; whitenoise would allow all of them.
 WHITENOISE_ALLOW_ALL_ORIGINS = False
 
-# Nothing is allowed but what the pages and the admin use, all of it from this origin. `data:` images are the icons in
+# Nothing is allowed but what the pages and the admin use, all of it from this origin but for calls. `data:` images are the icons in
 # the style sheets.
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
         "base-uri": [NONE],
-        "connect-src": [SELF],
+        "connect-src": [SELF, *CALL_ORIGINS],
         "font-src": [SELF],
         "form-action": [SELF],
         "frame-ancestors": [NONE],

@@ -13,7 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from config.settings import local
 from config.settings.base import *  # noqa: F403
-from config.settings.base import DATABASES
+from config.settings.base import CALL_ORIGINS, DATABASES
 
 
 def _list(name: str) -> list[str]:
@@ -33,7 +33,7 @@ ALLOWED_HOSTS = _list("DJANGO_ALLOWED_HOSTS")
 if not ALLOWED_HOSTS:
     raise ImproperlyConfigured("DJANGO_ALLOWED_HOSTS must be set in the environment for production")
 
-CSRF_TRUSTED_ORIGINS = _list("DJANGO_CSRF_TRUSTED_ORIGINS")
+CSRF_TRUSTED_ORIGINS = [*CALL_ORIGINS, *_list("DJANGO_CSRF_TRUSTED_ORIGINS")]
 
 HTTPS = os.environ.get("DJANGO_HTTPS", "1") != "0"
 SECURE_SSL_REDIRECT = HTTPS

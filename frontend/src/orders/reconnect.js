@@ -10,7 +10,7 @@
  * -----         -------------                                                  ------------
  * idle          nobody wants to follow                                         start
  * connecting    the list or the first message of the stream is awaited         an answer or a failure
- * live          the stream is open                                             a failure, a recycling
+ * live          the stream is open                                             a failure, a recycling, move
  * waiting       the next attempt is at `retryAt`                               that time, or wake
  * offline       the browser has no network                                     wake
  * refused       the server will not have this caller, however often they ask   start
@@ -120,6 +120,13 @@ class Follower {
   /** Tries at once, if it waits: somebody asks for it, or the network is back, or the page is looked at again. */
   wake() {
     if (this.state === "waiting" || this.state === "offline") this.connect();
+  }
+
+  /** Connects anew at once, unless nobody wants to follow: calls take another way now. */
+  move() {
+    if (this.state === "idle") return;
+    this.failures = 0;
+    this.connect();
   }
 
   /** The browser says that the network is gone. */

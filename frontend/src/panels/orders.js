@@ -65,14 +65,14 @@ function connectShop(root, calls, onPlaced) {
   return catalogue;
 }
 
-registerPanel("orders", (root) => {
-  const calls = new OrderCalls();
+registerPanel("orders", (root, paths) => {
+  const calls = new OrderCalls(paths);
   if (!("signedIn" in root.dataset)) {
     const catalogue = connectShop(root, calls, () => {});
     return { show: () => catalogue.load() };
   }
   const confirm = new ConfirmDialog(byTestId(document, "confirm", HTMLDialogElement));
-  const { take, life } = connectBoard(root, calls, confirm, {
+  const { take, life } = connectBoard(root, calls, confirm, paths, {
     announce: announcer(byTestId(root, "orders-announcement", HTMLElement)),
     onStockMoved: () => catalogue.refreshSoon(),
   });

@@ -10,8 +10,8 @@ const { registerPanel } = require("./registry.js");
 const { AccountView } = require("./users/account.js");
 const { UserListView } = require("./users/list.js");
 
-registerPanel("users", (root) => {
-  const calls = new UserCalls();
+registerPanel("users", (root, paths) => {
+  const calls = new UserCalls(paths);
   if (root.dataset.caller === "staff") {
     const view = new UserListView(root, calls, new ConfirmDialog(byTestId(document, "confirm", HTMLDialogElement)));
     return { show: () => view.listing.load() };

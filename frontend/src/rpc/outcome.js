@@ -21,16 +21,12 @@ const { CANCELLED, OK, UNKNOWN, codeName } = require("./status.js");
  * @property {Record<string, string>} [metadata]
  */
 
-/** These are the status or the HTTP answer, not the servicer's metadata; a status in the headers brings them along. */
-const NOT_TRAILERS = new Set([
-  "grpc-status",
-  "grpc-message",
-  STATUS_DETAILS,
-  "content-type",
-  "content-length",
-  "date",
-  "server",
-]);
+/**
+ * These are the status or the HTTP answer, not the servicer's metadata: a status in the headers, as it comes through
+ * Envoy, brings them along.
+ */
+const NOT_TRAILERS =
+  /^(grpc-(status|message|status-details-bin|encoding|accept-encoding)|access-control-.*|content-type|content-length|date|server|vary)$/i;
 
 /** What grpc-web says when there was no HTTP answer, and when a unary answer ended without a message or a status. */
 const NO_WHOLE_ANSWER = /http status code: 0$|^Incomplete response$/;
@@ -40,7 +36,7 @@ const NO_WHOLE_ANSWER = /http status code: 0$|^Incomplete response$/;
  * @returns {[name: string, value: string][]}
  */
 function trailersOf(metadata) {
-  return Object.entries(metadata ?? {}).filter(([name]) => !NOT_TRAILERS.has(name.toLowerCase()));
+  return Object.entries(metadata ?? {}).filter(([name]) => !NOT_TRAILERS.test(name));
 }
 
 /**

@@ -231,6 +231,39 @@ describe("without a network", () => {
   });
 });
 
+describe("moving to another way", () => {
+  it("ends the stream and goes on from its last token", () => {
+    world.goLive();
+    world.follower.move();
+    assert.deepEqual([world.newest.kind, world.newest.token, world.running.length], ["open", "t1", 1]);
+    assert.equal(world.follower.state, "connecting");
+    world.send("t2");
+    assert.equal(world.follower.state, "live");
+  });
+
+  it("lists anew where the list was still awaited", () => {
+    world.follower.start();
+    world.follower.move();
+    assert.deepEqual([world.newest.kind, world.calls.length, world.running.length], ["load", 2, 1]);
+    assert.equal(world.follower.failures, 0);
+  });
+
+  it("waits no longer, and tries again what was refused on the other", () => {
+    world.goLive();
+    world.newest.fail(BROKEN);
+    world.follower.move();
+    assert.deepEqual([world.follower.state, world.timers.size], ["connecting", 0]);
+    world.newest.fail(UNAUTHENTICATED);
+    world.follower.move();
+    assert.equal(world.follower.state, "connecting");
+  });
+
+  it("is nothing to one that nobody wants to follow", () => {
+    world.follower.move();
+    assert.deepEqual([world.follower.state, world.calls.length], ["idle", 0]);
+  });
+});
+
 describe("stopping", () => {
   it("ends the call and goes on later from where it was", () => {
     world.goLive();

@@ -33,9 +33,15 @@ describe("outcomeOf", () => {
       "Content-Type": "application/grpc-web",
       "grpc-status": "5",
       "grpc-message": "x",
+      "grpc-accept-encoding": "identity, deflate, gzip",
+      "access-control-allow-origin": "http://127.0.0.1:8000",
       "a-bin": "AAE=",
+      "grpc-status-of-somebody-else": "0",
     };
-    assert.deepEqual(outcomeOf({ code: 5, message: "x", metadata }).trailers, [["a-bin", "AAE="]]);
+    assert.deepEqual(outcomeOf({ code: 5, message: "x", metadata }).trailers, [
+      ["a-bin", "AAE="],
+      ["grpc-status-of-somebody-else", "0"],
+    ]);
   });
 
   it("tells a failed connection from a failed request", () => {
