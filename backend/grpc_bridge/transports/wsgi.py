@@ -123,6 +123,8 @@ class WsgiBridge:
 
 def _serve(call: Call, reply: Reply) -> Iterable[bytes]:
     method = call.method
+    if method.request_streaming:
+        call.context.on_drain = reply.body.interrupt
     on_loop = method.is_async or (call.context.deadline is not None and not _is_held_for_caller(call))
     if (method.request_streaming or method.response_streaming) and call.settings.limits_stream_time:
         on_loop = True
