@@ -9,6 +9,9 @@ Environment read here, besides gunicorn's own WEB_CONCURRENCY (number of workers
     WEB_TLS_CERT, _KEY    files with a certificate and its key: HTTPS, with HTTP/2 for whoever asks (default: none)
     WEB_KEEPALIVE         seconds an idle connection stays open; more than the load balancer's own (default: 75)
     WEB_GRACEFUL_TIMEOUT  seconds that open requests may take to end after SIGTERM (default: 30)
+    WEB_STREAM_GRACE      seconds after which streams are ended meanwhile, for their clients to resume (default: 1)
+    WEB_MAX_REQUESTS, WEB_MAX_REQUESTS_JITTER
+                          after so many requests, and up to so many more, a worker is replaced (default: never; a tenth)
     WEB_LOG_LEVEL         gunicorn's own log level (default: info)
     WEB_ACCESS_LOG        "1" writes a line for each request to standard output (default: off)
     WEB_RELOAD            "1" restarts workers when Python code or a template changes (default: off)
@@ -28,10 +31,13 @@ from packaging.version import Version  # comes with gunicorn
 BACKEND_DIR = Path(__file__).resolve().parent.parent
 
 chdir = str(BACKEND_DIR)
-worker_class = os.environ.get("WEB_WORKER", "asgi")
-wsgi_app = "config.asgi:application" if worker_class == "asgi" else "config.wsgi:application"
+is_asgi = os.environ.get("WEB_WORKER", "asgi") == "asgi"
+worker_class = f"config.gunicorn_workers.{'AsgiWorker' if is_asgi else 'ThreadWorker'}"
+wsgi_app = "config.asgi:application" if is_asgi else "config.wsgi:application"
+# Nothing here takes part in it, and of its end the worker tells the bridge in a better order by itself.
+asgi_lifespan = "off"
 # The asgi worker has no threads of its own and warns about the setting.
-threads = 1 if worker_class == "asgi" else int(os.environ.get("WEB_THREADS", "16"))
+threads = 1 if is_asgi else int(os.environ.get("WEB_THREADS", "16"))
 bind = os.environ.get("WEB_BIND") or f"127.0.0.1:{os.environ.get('PORT') or '8000'}"
 
 
@@ -58,6 +64,9 @@ http2_cleartext = "both" if h2c else "off"
 
 keepalive = int(os.environ.get("WEB_KEEPALIVE", "75"))
 graceful_timeout = int(os.environ.get("WEB_GRACEFUL_TIMEOUT", "30"))
+stream_grace = float(os.environ.get("WEB_STREAM_GRACE", "1"))
+max_requests = int(os.environ.get("WEB_MAX_REQUESTS", "0"))
+max_requests_jitter = int(os.environ.get("WEB_MAX_REQUESTS_JITTER", str(max_requests // 10)))
 # Its socket would lie in the home directory, which servers often do not have.
 control_socket_disable = True
 
@@ -77,6 +86,7 @@ def when_ready(server: Any) -> None:
 
 def post_worker_init(worker: Any) -> None:
     """Shows the address to open: the socket listens already, and this worker has just loaded the application."""
+    worker.stream_grace = stream_grace
     url = os.environ.get("WEB_OPEN_URL")
     is_first = worker.age == 1
     if url and is_first:

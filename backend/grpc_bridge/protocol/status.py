@@ -39,14 +39,22 @@ class StatusError(Exception):
     """A call that ends with a status other than OK.
 
     `message` goes to the caller as it stands, so it must hold nothing that only the server may know.
-    `headers` are (name, value) pairs for the response headers that explain the status.
+    `headers` are (name, value) pairs for the response headers that explain the status, `trailers` those that travel
+    with it.
     """
 
-    def __init__(self, code: StatusCode, message: str, headers: Sequence[tuple[str, str]] = ()) -> None:
+    def __init__(
+        self,
+        code: StatusCode,
+        message: str,
+        headers: Sequence[tuple[str, str]] = (),
+        trailers: Sequence[tuple[str, str]] = (),
+    ) -> None:
         super().__init__(f"{code.name}: {message}")
         self.code = code
         self.message = message
         self.headers = tuple(headers)
+        self.trailers = tuple(trailers)
 
 
 # grpc/grpc doc/PROTOCOL-HTTP2.md, "Percent-Encoded": 0x20-0x24 and 0x26-0x7E stand for themselves. The percent sign

@@ -123,6 +123,8 @@ class WsgiBridge:
 
 def _serve(call: Call, reply: Reply) -> Iterable[bytes]:
     method = call.method
+    if method.request_streaming:
+        call.context.on_drain = reply.body.interrupt
     on_loop = _belongs_on_loop(call, reply)
     if method.response_streaming:
         return _watched(serve_on_loop(call, reply) if on_loop else _stream(call, reply), call, reply)

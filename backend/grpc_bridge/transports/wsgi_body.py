@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import ssl
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -31,6 +34,7 @@ class WsgiBody:
         self.give_up_at = 0.0
         """When the wait for a piece ends that `arriving` has told of, by `time.monotonic`."""
         length: str = environ.get("CONTENT_LENGTH") or ""
+        self._is_waiting = False
         self._left: int | None = int(length) if length.isdecimal() and len(length) < 20 else None
         if self._left is None and not environ.get("wsgi.input_terminated"):
             self._left = 0  # without a length, only a server that marks the end by itself may be read from
@@ -130,7 +134,7 @@ class WsgiBody:
         needs: a message is there as soon as it has arrived, and one that is too large is refused on its header.
         """
         reader = call.reader()
-        while data := self._receive(min(reader.wanted_bytes, CHUNK_BYTES), call):
+        while data := self._receive_unless_over(min(reader.wanted_bytes, CHUNK_BYTES), call):
             yield from reader.receive_data(data)
         reader.end()
 
@@ -154,6 +158,27 @@ class WsgiBody:
                 break
             yield from reader.receive_data(data)
         reader.end()
+
+    def _receive_unless_over(self, size: int, call: Call) -> bytes:
+        self._is_waiting = True
+        try:
+            if not call.context.active:  # looked at after `_is_waiting` is set, so that `interrupt` misses nobody
+                raise StatusError(StatusCode.CANCELLED, "The call is over")
+            return self._receive(size, call)
+        finally:
+            self._is_waiting = False
+
+    def interrupt(self) -> None:
+        """From any thread, after the end of the call: to whoever waits for a piece of the request it breaks off.
+
+        The connection is of no use for another request then. TLS takes such an end for an attack and would not let the
+        answer out either, so there the wait goes on. Over HTTP/2 the connection is not this request's alone, and its
+        thread hears of the end by itself.
+        """
+        is_breakable = self.stream is None and not isinstance(self._socket, ssl.SSLSocket)
+        if self._is_waiting and self._socket is not None and is_breakable:
+            with contextlib.suppress(OSError):  # the caller has gone
+                self._socket.shutdown(socket.SHUT_RD)
 
     def discard(self) -> None:
         """Reads what is left of the body, within limits. To be called when the answer has been sent."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import contextlib
 import functools
+import os
 import re
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from tests.databases import Database, copied_database
 from tests.e2e.conftest import SETTINGS
 from tests.e2e.site_page import SitePage
 from tests.e2e.witness import Witness
-from tests.servers import ASGI, running_server
+from tests.servers import ASGI, Server, running_server
 
 AnotherPerson = Callable[[], SitePage]
 
@@ -201,8 +203,38 @@ def test_the_server_goes_away_and_comes_back(
         staff.expect_live()
         staff.advance(order, "placed")
         site.expect_card(order, "paid")
+
+
+def test_a_reload_of_the_server_is_a_short_break(
+    server: Server,
+    site: SitePage,
+    another_person: AnotherPerson,
+    witness: Witness,
+    migrated: Database,
+    tmp_path: Path,
+) -> None:
+    """No request fails, and the page goes on where it was."""
+    with running_server(server.kind, tmp_path, settings=SETTINGS, database=migrated) as reloaded:
+        staff = another_person()
+        for window, account in ((site, "customer"), (staff, "staff")):
+            window.page.goto(f"{reloaded.url}/#orders")
+            window.control(f"orders-demo-{account}").click()
+            window.expect_live()
+        order = place_one(site)
+        staff.expect_card(order, "placed")
+        before = len(methods_called(witness))
+        os.kill(reloaded.pid, signal.SIGHUP)
         for window in (site, staff):
-            window.page.close()  # or the server would wait for their streams
+            expect(window.connection).to_have_attribute("data-state", "waiting")
+        for window in (site, staff):
+            window.expect_live()
+        staff.advance(order, "placed")
+        site.expect_card(order, "paid")
+        called = methods_called(witness)[before:]
+        assert "StreamOrderUpdates" in called
+        assert "ListOrders" not in called
+        for window in (site, staff):
+            window.page.close()  # or it would ask for the server that is ended now, which is a problem here
 
 
 @on_asgi

@@ -78,4 +78,18 @@ function cancelledHere() {
   return { code: CANCELLED, codeName: codeName(CANCELLED), message, details: [], trailers: [], origin: "client" };
 }
 
-module.exports = { cancelledHere, endedWithoutStatus, outcomeOf };
+/** By this trailer a server says when to call again: https://github.com/grpc/proposal/blob/master/A6-client-retries.md */
+const PUSHBACK = "grpc-retry-pushback-ms";
+
+/**
+ * Gives after how many milliseconds the server would like to be called again, null where it has not said so.
+ *
+ * @param {Outcome} outcome
+ * @returns {number | null}
+ */
+function pushbackMs({ trailers }) {
+  const value = trailers.find(([name]) => name.toLowerCase() === PUSHBACK)?.[1] ?? "";
+  return /^\d{1,9}$/.test(value) ? Number(value) : null;
+}
+
+module.exports = { cancelledHere, endedWithoutStatus, outcomeOf, pushbackMs };

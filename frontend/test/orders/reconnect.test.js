@@ -6,11 +6,16 @@ const assert = require("node:assert/strict");
 const { beforeEach, describe, it } = require("node:test");
 const { Follower, LONGEST_WAIT_MS, RECYCLE_AFTER, STEADY_MS, waitMs } = require("../../src/orders/reconnect.js");
 
-const BROKEN = { code: 2, origin: "connection" };
-const UNAVAILABLE = { code: 14, origin: "server" };
-const OUT_OF_RANGE = { code: 11, origin: "server" };
-const UNAUTHENTICATED = { code: 16, origin: "server" };
-const CANCELLED = { code: 1, origin: "client" };
+const BROKEN = { code: 2, origin: "connection", trailers: [] };
+const UNAVAILABLE = { code: 14, origin: "server", trailers: [] };
+const OUT_OF_RANGE = { code: 11, origin: "server", trailers: [] };
+const UNAUTHENTICATED = { code: 16, origin: "server", trailers: [] };
+const CANCELLED = { code: 1, origin: "client", trailers: [] };
+
+/** How a stream ends whose server shuts down, and says when it will be back. */
+function sentAway(ms) {
+  return { ...UNAVAILABLE, trailers: [["grpc-retry-pushback-ms", String(ms)]] };
+}
 
 /** A world with one clock, in which calls are answered by hand. */
 class World {
@@ -196,6 +201,33 @@ describe("waiting", () => {
     world.pass(STEADY_MS);
     world.newest.fail(BROKEN);
     assert.equal(world.follower.retryAt, world.time + 1000);
+  });
+
+  it("is as long as the server has asked for, from the last token on", () => {
+    world.goLive();
+    world.newest.fail(sentAway(700));
+    assert.equal(world.follower.state, "waiting");
+    assert.equal(world.follower.retryAt, world.time + 700);
+    world.pass(699);
+    assert.equal(world.running.length, 0);
+    world.pass(1);
+    assert.deepEqual([world.newest.kind, world.newest.token], ["open", "t1"]);
+  });
+
+  it("is a first one again where the server does not come back as announced", () => {
+    world.goLive();
+    world.newest.fail(BROKEN);
+    world.pass(1000);
+    world.newest.fail(sentAway(700));
+    world.pass(700);
+    world.newest.fail(BROKEN);
+    assert.equal(world.follower.retryAt, world.time + 1000);
+  });
+
+  it("is no longer than any other because a server asks for it", () => {
+    world.goLive();
+    world.newest.fail(sentAway(999_999));
+    assert.equal(world.follower.retryAt, world.time + LONGEST_WAIT_MS);
   });
 
   it("ends at once when there is a reason to try", () => {
