@@ -31,6 +31,10 @@ class AioExchange(ABC):
     def __init__(self, answer: Answer, context: Context | None = None) -> None:
         self.answer = answer
         self._context = context
+        self.is_held = False
+        """Whether it is perhaps waited for somebody to read responses. Set before looking how many there are."""
+        self.sent_frames = 0
+        """How many pieces of the request are on their way."""
         self._frames: deque[bytes] = deque()
         self._has_last_frame = False
         self._is_on_its_way = False
@@ -50,8 +54,8 @@ class AioExchange(ABC):
 
     @property
     def is_open(self) -> bool:
-        """Whether the call is not over."""
-        return self.answer.outcome is None
+        """Whether the answer is not complete. Nothing is sent or received any more when it is."""
+        return not self.answer.is_complete
 
     def end(self, outcome: Outcome) -> bool:
         """Ends the call, unless it is over already: then this gives False. What the answer still brings is dropped."""
@@ -78,8 +82,9 @@ class AioExchange(ABC):
 
     async def finished(self) -> None:
         """Waits for the end of the call."""
-        while self.is_open:
+        while not self.answer.settle():
             await self.change()
+        self.notify()
 
     async def connected(self) -> None:
         """Waits until the request is on its way, or the call is over."""
@@ -88,18 +93,24 @@ class AioExchange(ABC):
 
     async def room_for_responses(self) -> None:
         """Waits while too many responses have not been read."""
+        self.is_held = True
         while self.has_too_much and self.is_open:
             await self.change()
+        self.is_held = False
 
     @property
     def has_too_much(self) -> bool:
         """Whether too many responses have not been read."""
         return self.answer.waiting_bytes > UNREAD_BYTES
 
-    async def write(self, frame: bytes) -> None:
-        """Sends a piece of the request, and waits until there is room for another."""
+    def put(self, frame: bytes) -> None:
+        """Sends a piece of the request."""
         self._frames.append(frame)
         self.notify()
+
+    async def write(self, frame: bytes) -> None:
+        """Sends a piece of the request, and waits until there is room for another."""
+        self.put(frame)
         while len(self._frames) >= UNSENT_FRAMES and self.is_open:
             await self.change()
 
@@ -110,8 +121,14 @@ class AioExchange(ABC):
         self._has_last_frame = True
         self.notify()
 
+    def whole_request(self) -> bytes | None:
+        """Gives the request if it is there as a whole, in one piece or none, and None if more of it is to come."""
+        if len(self._frames) > 1 or not self._has_last_frame:
+            return None
+        return self._frames[0] if self._frames else b""
+
     async def next_piece(self) -> Piece | None:
-        """Waits for the next piece of the request. After the last it waits for the end of the call, and gives None."""
+        """Waits for the next piece of the request. After the last it waits until nothing is open, and gives None."""
         if not self._is_on_its_way:
             self._is_on_its_way = True
             self.notify()
@@ -120,6 +137,7 @@ class AioExchange(ABC):
         if not self.is_open:
             return None
         data = self._frames.popleft() if self._frames else b""
+        self.sent_frames += 1
         self._is_sent = self._has_last_frame and not self._frames
         self.notify()
         return Piece(data, more=not self._is_sent)

@@ -48,7 +48,9 @@ def refused(error: StatusError) -> Outcome:
 class Answer:
     """An answer as it arrives. Its messages wait to be taken.
 
-    One thread may feed it while another takes messages, and any may end it.
+    A call is not over while responses wait that the server has sent before its status: it can be cancelled until they
+    are taken, or somebody asks for the status. One thread may feed the answer while another takes messages, and any may
+    end the call.
     """
 
     def __init__(self, method: StubMethod) -> None:
@@ -66,6 +68,7 @@ class Answer:
         """Exceptions of a test's handler that its caller is not told about."""
         self.outcome: Outcome | None = None
         """None until the call is over."""
+        self._outcome_to_come: Outcome | None = None
         self.has_status = False
         """Whether the outcome is the one that the answer brought."""
 
@@ -73,6 +76,11 @@ class Answer:
     def is_rpc(self) -> bool:
         """Whether this is the answer to a call, and not a page that came in its place."""
         return self._reader.is_rpc
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing more is read of this answer: the status is there, or the call is over without one."""
+        return self._outcome_to_come is not None or self.outcome is not None
 
     @property
     def has_message(self) -> bool:
@@ -101,8 +109,8 @@ class Answer:
             self.initial_metadata = self._reader.initial_metadata
 
     def receive_data(self, data: bytes) -> None:
-        """Takes a piece of the body. After the end of the call this changes nothing."""
-        if self.outcome is not None:
+        """Takes a piece of the body. When the answer is complete this changes nothing."""
+        if self.is_complete:
             return
         try:
             for message in self._reader.receive_data(data):
@@ -133,20 +141,31 @@ class Answer:
         self.has_status = True
         if not status.code and not self._method.response_streaming and not self._messages:
             self.end(_not_one_message("no message"))
+            return
         cause = self.failures[-1] if self.failures else None
         # A success has no message; grpcio's client drops one, too.
         details = status.message if status.code else ""
-        self.end(Outcome(GRPCIO_CODES[status.code], details, status.trailing_metadata, cause))
+        self._outcome_to_come = Outcome(GRPCIO_CODES[status.code], details, status.trailing_metadata, cause)
+        if not (self._messages and self._method.response_streaming):
+            self.settle()
 
     def take_message(self) -> Any:
         """Gives the first message that waits."""
         message, size = self._messages.popleft()
         self._taken_bytes += size
+        if not self._messages:
+            self.settle()
         return message
 
+    def settle(self) -> bool:
+        """The call is over if the answer is complete. Gives whether it is."""
+        if self._outcome_to_come is not None:
+            self.end(self._outcome_to_come)
+        return self.outcome is not None
+
     def end_of_body(self) -> None:
-        """The body has ended, and with it the call."""
-        if self.outcome is None:
+        """The body has ended, so the answer is complete."""
+        if not self.is_complete:
             try:
                 self._reader.end()
             except StatusError as error:

@@ -18,8 +18,9 @@ from grpc_bridge.protocol.metadata import Metadatum
 class ClientCall(grpc.Call, grpc.Future):  # type: ignore[type-arg]
     """A call. Each method waits for as much of the answer as it tells of: the head, or the end.
 
-    A call that nobody has any more is cancelled. One whose responses stream ends when they have been taken, or nearly:
-    who asks for the status of more than a few before taking them waits for ever, as with grpcio.
+    A call that nobody has any more is cancelled. One whose responses stream is over when they have been taken; who asks
+    for its status before gets it, unless there are so many that the server waits for a reader: then nobody comes on, as
+    with grpcio.
     """
 
     def __init__(self, exchange: SyncExchange, timeout: float | None) -> None:
@@ -35,7 +36,7 @@ class ClientCall(grpc.Call, grpc.Future):  # type: ignore[type-arg]
         return self._answer.outcome is not None
 
     def _outcome(self, timeout: float | None = None) -> Outcome:
-        if not self._exchange.wait_for(self._is_over, timeout):
+        if not self._exchange.wait_until_over(timeout):
             raise grpc.FutureTimeoutError
         assert self._answer.outcome is not None
         return self._answer.outcome

@@ -29,9 +29,23 @@ class SyncExchange(ABC):
         Gives False if it does not hold within `timeout` seconds.
         """
 
-    @abstractmethod
+    def wait_until_over(self, timeout: float | None = None) -> bool:
+        """Waits until the call is over. Gives False if it is not within `timeout` seconds."""
+        if not self.wait_for(self.answer.settle, timeout):
+            return False
+        self.call_back()
+        return True
+
     def take_message(self) -> Any:
         """Gives the first message that waits. Raises `IndexError` if there is none."""
+        message = self.answer.take_message()
+        if self.answer.outcome is not None:
+            self.call_back()
+        return message
+
+    @abstractmethod
+    def call_back(self) -> None:
+        """Calls what has been given to `add_end_callback`, soon and once."""
 
     @abstractmethod
     def end(self, outcome: Outcome) -> bool:

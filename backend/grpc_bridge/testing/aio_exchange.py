@@ -48,6 +48,7 @@ class Exchange(AioExchange):
             await asyncio.wait((self._task,))
             if not self._task.cancelled():
                 self._task.result()
+        await super().finished()
 
     @property
     def has_too_much(self) -> bool:

@@ -67,18 +67,13 @@ class Exchange(SyncExchange):
     def begin(self, *, to_the_end: bool) -> None:
         """Makes a call with one response at once: there is no other thread to make it in."""
         if to_the_end:
-            self.wait_for(lambda: self.answer.outcome is not None)
+            self.wait_until_over()
 
     def wait_for(self, condition: Callable[[], bool], timeout: float | None = None) -> bool:
         """Makes the answer, until the condition holds."""
         while not condition():
             self._advance()
         return True
-
-    def take_message(self) -> Any:
-        if not self.answer.has_message:
-            raise IndexError
-        return self.answer.take_message()
 
     def add_end_callback(self, callback: Callable[[], object]) -> bool:
         if self.answer.outcome is not None:
@@ -103,7 +98,7 @@ class Exchange(SyncExchange):
             self._close()
         else:
             self.answer.receive_data(piece)
-            if self.answer.outcome is not None:
+            if self.answer.is_complete:
                 self._finish()
 
     def _finish(self) -> None:
@@ -127,11 +122,15 @@ class Exchange(SyncExchange):
         return self.answer.receive_data
 
     def _close(self) -> None:
-        """Lets go of the application, when the call is over."""
+        """Lets go of the application, when nothing more is taken from it."""
         close = getattr(self._result, "close", None)
         if close is not None:
             self._context.run(close)
         self._context.run(self._thread.wait)
+        if self.answer.outcome is not None:
+            self.call_back()
+
+    def call_back(self) -> None:
         callbacks, self._on_end = self._on_end, []
         for callback in callbacks:
             callback()
