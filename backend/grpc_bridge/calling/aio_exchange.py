@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextvars import Context
 from typing import NamedTuple
 
-from grpc_bridge.calling.answer import Answer, Outcome
+from grpc_bridge.calling.answer import Answer, Outcome, call_all
 
 UNREAD_BYTES = 64 * 1024
 """While so many bytes of responses have not been read, no more are taken from the server."""
@@ -73,8 +73,7 @@ class AioExchange(ABC):
         self._changed.clear()
         if self.answer.outcome is not None:
             callbacks, self._on_end = self._on_end, []
-            for callback in callbacks:
-                callback()
+            call_all(callbacks)
 
     async def change(self) -> None:
         """Waits for a change of the answer, or of the requests that wait."""

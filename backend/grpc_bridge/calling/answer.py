@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import grpc
@@ -27,7 +28,10 @@ class Outcome(NamedTuple):
     """What kept the call from going on, where that is an exception on this side; or what a test's handler raised."""
 
 
+logger = logging.getLogger("grpc_bridge.calling")
+
 CANCELLED = Outcome(grpc.StatusCode.CANCELLED, "Locally cancelled by application!")
+CHANNEL_CLOSED = Outcome(grpc.StatusCode.CANCELLED, "Channel closed!")
 DEADLINE_EXCEEDED = Outcome(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded")
 
 
@@ -43,6 +47,15 @@ def request_failed(error: Exception) -> Outcome:
 def refused(error: StatusError) -> Outcome:
     """Gives the end of a call that one side of it made impossible."""
     return Outcome(GRPCIO_CODES[error.code], error.message)
+
+
+def call_all(callbacks: Iterable[Callable[[], object]]) -> None:
+    """Calls what wants to know of the end of a call. One that fails does not keep the others from being called."""
+    for callback in callbacks:
+        try:
+            callback()
+        except Exception:
+            logger.exception("Exception in callback %r", callback)
 
 
 class Answer:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Iterable
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 from grpc_bridge.calling.aio_exchange import UNSENT_FRAMES
-from grpc_bridge.calling.answer import Outcome, request_failed
+from grpc_bridge.calling.answer import Outcome, call_all, request_failed
 from grpc_bridge.calling.method import RequestError, StubMethod, request_frame
 from grpc_bridge.calling.sync_exchange import SyncExchange
 from grpc_bridge.client.http import HttpExchange
@@ -18,8 +17,6 @@ from grpc_bridge.protocol.status import StatusError
 
 if TYPE_CHECKING:
     from grpc_bridge.client.loop_thread import LoopThread
-
-logger = logging.getLogger("grpc_bridge.client")
 
 
 class LoopExchange(SyncExchange):
@@ -107,12 +104,4 @@ class LoopExchange(SyncExchange):
         with self._condition:
             callbacks, self._callbacks = self._callbacks, None
         if callbacks:
-            threading.Thread(target=_run_all, args=(callbacks,), name="grpc-web-callbacks", daemon=True).start()
-
-
-def _run_all(callbacks: Iterable[Callable[[], object]]) -> None:
-    for callback in callbacks:
-        try:
-            callback()
-        except Exception:  # as grpcio does: one callback does not keep the others from being called
-            logger.exception("Exception in callback %r", callback)
+            threading.Thread(target=call_all, args=(callbacks,), name="grpc-web-callbacks", daemon=True).start()

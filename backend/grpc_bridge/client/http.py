@@ -7,6 +7,7 @@ messages come; the answer is read at the same time, as far as the server and all
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -18,7 +19,7 @@ from grpc_bridge.calling.aio_exchange import AioExchange
 from grpc_bridge.calling.answer import CANCELLED, DEADLINE_EXCEEDED, Answer, Outcome
 from grpc_bridge.calling.method import CallOptions, StubMethod, timeout_header
 from grpc_bridge.client.credentials import PluginError, check_call_credentials, headers_of_plugin
-from grpc_bridge.client.pool import READ_BYTES, Pool, State, pauses
+from grpc_bridge.client.pool import READ_BYTES, Pool, State, pauses, transport_of_call
 
 END_SECONDS = 1.0
 """How long it is waited for the end of a body that says nothing more: after the status, and of a page that is no answer
@@ -69,6 +70,7 @@ class HttpExchange(AioExchange):
             self.on_change()
 
     async def run(self) -> None:
+        transport_of_call.set(None)
         try:
             if self._options.credentials is not None:
                 self._headers += await headers_of_plugin(self._options.credentials, self._url)
@@ -85,7 +87,14 @@ class HttpExchange(AioExchange):
         finally:
             if self.is_open:
                 self.answer.end(CANCELLED)  # the event loop ends, and all its tasks
+            self._drop_what_was_not_sent()
             self.notify()
+
+    def _drop_what_was_not_sent(self) -> None:
+        """A connection that is closed with bytes to be sent would wait, perhaps for ever, for a server to take them."""
+        transport = transport_of_call.get()
+        if transport is not None and transport.is_closing():
+            transport.abort()
 
     async def _send(self) -> None:
         """Sends the request, as soon as there is a connection, if the caller waits for that."""
@@ -120,33 +129,37 @@ class HttpExchange(AioExchange):
                 yield piece.data
             if not piece.more:
                 return
+        await self._pool.loop.create_future()  # what is cut short must not look whole; aiohttp cancels this
 
     async def _receive(self, response: aiohttp.ClientResponse) -> None:
         self.answer.start(response.status, response.headers.items())
         self.notify()
         content = response.content
+        if not self.answer.is_rpc:
+            await self._receive_page(content)
         while self.is_open:
-            data = await (content.readany() if self.answer.is_rpc else _soon(content))
+            data = await content.readany()
             if not data:
                 self.answer.end_of_body()
                 break
             self.answer.receive_data(data)
-            if self.is_open:
+            if self.answer.outcome is None:  # who waits for that only is told when the connection is free again
                 self.notify()
-                await self.room_for_responses()
+            await self.room_for_responses()
         if self.answer.has_status and not content.at_eof():
-            await _soon(content)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(END_SECONDS):
+                    await content.readany()
         if not content.at_eof():
             response.close()
 
-
-async def _soon(content: aiohttp.StreamReader) -> bytes:
-    """Gives the next piece of a body, or none where it does not come soon."""
-    try:
-        async with asyncio.timeout(END_SECONDS):
-            return await content.readany()
-    except TimeoutError:
-        return b""
+    async def _receive_page(self, content: aiohttp.StreamReader) -> None:
+        """Reads what came in place of an answer, as far as it comes soon."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(END_SECONDS):
+                while self.is_open and (data := await content.readany()):
+                    self.answer.receive_data(data)
+        self.answer.end_of_body()
 
 
 def _failed(error: aiohttp.ClientError) -> Outcome:

@@ -10,7 +10,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-from grpc_bridge.calling.answer import CANCELLED
+from grpc_bridge.calling.answer import CHANNEL_CLOSED
 from grpc_bridge.client.http import HttpExchange
 from grpc_bridge.client.options import ChannelOptions
 from grpc_bridge.client.pool import Pool
@@ -47,14 +47,14 @@ class LoopThread:
         await self._stopped.wait()
         while self._exchanges:
             for exchange in self._exchanges.values():
-                exchange.end(CANCELLED)
+                exchange.end(CHANNEL_CLOSED)
             await asyncio.wait(self._exchanges)
         await self.pool.close()
 
     def start(self, exchange: HttpExchange) -> None:
         """From any thread: starts a call, unless it is over before. On a loop that has stopped it is cancelled."""
         if not self.call_soon(self._start, exchange):
-            exchange.end(CANCELLED)
+            exchange.end(CHANNEL_CLOSED)
 
     def call_soon(self, function: Callable[..., object], *args: Any) -> bool:
         """From any thread: calls a function on the loop. Gives False where that is closed."""
@@ -66,7 +66,7 @@ class LoopThread:
 
     def _start(self, exchange: HttpExchange) -> None:
         if exchange.is_open and self._stopped.is_set():
-            exchange.answer.end(CANCELLED)
+            exchange.answer.end(CHANNEL_CLOSED)
         if not exchange.is_open:
             exchange.notify()
             return

@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import random
 from collections.abc import Iterator
+from contextvars import ContextVar
+from typing import Any
 
 import aiohttp
 import grpc
@@ -41,6 +43,19 @@ def pauses() -> Iterator[float]:
         longest = min(longest * 2, LONGEST_PAUSE_SECONDS)
 
 
+transport_of_call: ContextVar[asyncio.Transport | None] = ContextVar("grpc_bridge_transport", default=None)
+"""What lies below the connection that the running call was given."""
+
+
+class Connector(aiohttp.TCPConnector):
+    """aiohttp's own, and notes which connection a call is given: there is no other way to it before an answer comes."""
+
+    async def connect(self, *args: Any, **kwargs: Any) -> aiohttp.connector.Connection:
+        connection = await super().connect(*args, **kwargs)
+        transport_of_call.set(connection.transport)
+        return connection
+
+
 class Pool:
     """The connections of a channel. All but `options`, `headers` and `loop` is for the event loop only."""
 
@@ -61,7 +76,7 @@ class Pool:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 auto_decompress=False,
-                connector=aiohttp.TCPConnector(
+                connector=Connector(
                     keepalive_timeout=IDLE_SECONDS, limit=0, ssl=True if self.options.tls is None else self.options.tls
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
@@ -105,3 +120,4 @@ class Pool:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(CLOSE_SECONDS):
                     await self._session.close()
+        await asyncio.sleep(0)  # for what was told to close a moment ago

@@ -38,8 +38,13 @@ _NOT_METADATA = frozenset(
 )  # fmt: skip
 _RESERVED = _NOT_METADATA | {"grpc-status", "grpc-message"}
 
-# What servers and proxies add to a response for HTTP's sake; and all of CORS.
-_NOT_IN_ANSWER = frozenset(("cache-control", "date", "server", "set-cookie", "vary", "via", "x-accel-buffering"))
+# What servers and proxies add to a response for HTTP's sake, as does all of CORS; and a status, which is none.
+_NOT_IN_ANSWER = frozenset(
+    (
+        "cache-control", "date", "grpc-message", "grpc-status", "server", "set-cookie", "vary", "via",
+        "x-accel-buffering",
+    )
+)  # fmt: skip
 _CORS = "access-control-"
 
 _KEY = re.compile(r"[0-9a-z_.-]+")

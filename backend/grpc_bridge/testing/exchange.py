@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextvars import copy_context
 from typing import Any
 
-from grpc_bridge.calling.answer import Answer, Outcome, request_failed
+from grpc_bridge.calling.answer import Answer, Outcome, call_all, request_failed
 from grpc_bridge.calling.sync_exchange import SyncExchange
 from grpc_bridge.loops import callers_thread
 from grpc_bridge.testing.bridge import failures
@@ -132,8 +132,7 @@ class Exchange(SyncExchange):
 
     def call_back(self) -> None:
         callbacks, self._on_end = self._on_end, []
-        for callback in callbacks:
-            callback()
+        call_all(callbacks)
 
     def __del__(self) -> None:
         self._thread.leave()
