@@ -14,8 +14,9 @@ from typing import Any, Protocol
 
 import grpc
 
+from grpc_bridge.codes import GRPC_CODES
 from grpc_bridge.conf import BridgeSettings
-from grpc_bridge.errors import GRPC_CODES, status_of
+from grpc_bridge.errors import status_of
 from grpc_bridge.protocol.compression import DEFLATE, GZIP, Encoding, is_accepted
 from grpc_bridge.protocol.metadata import Metadata, Metadatum, encode_metadata
 from grpc_bridge.protocol.status import StatusCode, StatusError

@@ -35,6 +35,24 @@ class StatusCode(enum.IntEnum):
     UNAUTHENTICATED = 16
 
 
+# grpc/grpc doc/http-grpc-status-mapping.md
+_CODES_OF_HTTP = {
+    400: StatusCode.INTERNAL,
+    401: StatusCode.UNAUTHENTICATED,
+    403: StatusCode.PERMISSION_DENIED,
+    404: StatusCode.UNIMPLEMENTED,
+    429: StatusCode.UNAVAILABLE,
+    502: StatusCode.UNAVAILABLE,
+    503: StatusCode.UNAVAILABLE,
+    504: StatusCode.UNAVAILABLE,
+}
+
+
+def code_of_http(http_status: int) -> StatusCode:
+    """Gives what an HTTP status means for a call that got no status of its own, also the 200 of what is no answer."""
+    return _CODES_OF_HTTP.get(http_status, StatusCode.UNKNOWN)
+
+
 class StatusError(Exception):
     """A call that ends with a status other than OK.
 

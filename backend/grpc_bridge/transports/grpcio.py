@@ -21,8 +21,8 @@ import grpc
 from grpc_bridge.admission import Admission
 from grpc_bridge.call import Call
 from grpc_bridge.call_state import CallContext
+from grpc_bridge.codes import GRPCIO_CODES
 from grpc_bridge.conf import BridgeSettings
-from grpc_bridge.errors import GRPCIO_CODES
 from grpc_bridge.limits import too_much_metadata
 from grpc_bridge.protocol.frames import FLAG_COMPRESSED, HEADER, HEADER_BYTES, encode_frame
 from grpc_bridge.protocol.metadata import Metadatum, decode_metadata

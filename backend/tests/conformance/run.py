@@ -1,4 +1,4 @@
-"""Fetches the suite, runs it against every kind of server and prints what it says: `make conformance`.
+"""Fetches the suite, runs it against every kind of server and of client and prints what it says: `make conformance`.
 
 What belongs here: where the suite comes from, which runs there are, and what makes one fail. Needs Go, and the Go
 module proxy for the first time; later Go's caches serve.
@@ -27,6 +27,10 @@ HERE = Path(__file__).resolve().parent
 LOGS = BACKEND_DIR / "test-results" / "conformance"
 
 HANDLERS = ("def", "async-def")
+
+CLIENT = "client"
+APIS = ("sync", "aio")
+"""The bridge's client, and what it is called by. The suite brings the servers."""
 
 RUNS_AT_A_TIME = 2
 SERVERS_AT_A_TIME = 2
@@ -60,18 +64,33 @@ PASSES = (("--skip", REFUSED_EARLY), ("--run", REFUSED_EARLY, "--parallel", "1")
 
 
 class Run(NamedTuple):
-    """The suite against one kind of server. `features` is the file that tells the suite what the server can."""
+    """The suite against one kind of server: a worker of gunicorn, and a kind of handlers. Or against `CLIENT` with one
+    of its APIs. `features` is the file that tells the suite what it can."""
 
     features: Path
     worker: str
     handlers: str
 
     def __str__(self) -> str:
+        if self.worker == CLIENT:
+            return f"{self.features.stem}, {self.handlers}"
         return f"{self.features.stem} on {self.worker}, handlers {self.handlers}"
 
     @property
+    def mode(self) -> str:
+        """What the suite is to test."""
+        return "client" if self.worker == CLIENT else "server"
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """What the suite starts."""
+        if self.worker == CLIENT:
+            return sys.executable, "-W", "default", "-m", "tests.conformance.client", self.handlers, str(self.logs)
+        return sys.executable, "-m", "tests.conformance.server", self.worker, self.handlers, str(self.logs)
+
+    @property
     def logs(self) -> Path:
-        """The folder of the logs of its servers."""
+        """The folder of the logs."""
         return LOGS / f"{self.features.stem}-{self.worker}-{self.handlers}"
 
 
@@ -86,10 +105,10 @@ class Outcome(NamedTuple):
 
 RUNS = [
     Run(features, worker, handlers)
-    for features in sorted(HERE.glob("*.yaml"))
+    for features in sorted(HERE.glob("grpc*.yaml"))
     for worker in KINDS
     for handlers in HANDLERS
-]
+] + [Run(HERE / "client_grpc_web.yaml", CLIENT, api) for api in APIS]
 
 
 def main() -> None:
@@ -97,7 +116,7 @@ def main() -> None:
 
     Raises `SystemExit` where something failed or is missing.
     """
-    passes = (tuple(sys.argv[1:]),) if sys.argv[1:] else PASSES
+    chosen = (tuple(sys.argv[1:]),) if sys.argv[1:] else None
     if shutil.which("go") is None:
         raise SystemExit("The conformance suite is written in Go, and there is no `go` here: see https://go.dev/dl/")
     shutil.rmtree(LOGS, ignore_errors=True)
@@ -107,11 +126,11 @@ def main() -> None:
         module = _download()
         _go("build", "-C", str(module), "-o", str(suite), "./cmd/connectconformance")
         _generate(module / "proto", generated)
-        outcomes = list(pool.map(lambda run: _report(_execute(run, passes, suite, generated)), RUNS))
+        outcomes = list(pool.map(lambda run: _report(_execute(run, chosen, suite, generated)), RUNS))
     failed = [str(outcome.run) for outcome in outcomes if outcome.faults]
     _print(f"conformance: {len(RUNS)} runs, {len(failed)} failed, {time.monotonic() - started:.0f} s")
     if failed:
-        raise SystemExit("failed: " + "; ".join(failed) + f". The servers' logs are in {LOGS}.")
+        raise SystemExit("failed: " + "; ".join(failed) + f". The logs are in {LOGS}.")
 
 
 def _download() -> Path:
@@ -141,8 +160,9 @@ def _generate(protos: Path, out: Path) -> None:
     )
 
 
-def _execute(run: Run, passes: Sequence[tuple[str, ...]], suite: Path, generated: Path) -> Outcome:
+def _execute(run: Run, chosen: Sequence[tuple[str, ...]] | None, suite: Path, generated: Path) -> Outcome:
     run.logs.mkdir(parents=True)
+    passes = chosen or (((),) if run.mode == "client" else PASSES)
     started = time.monotonic()
     summaries, failures = zip(*(_pass(run, suite, generated, selection) for selection in passes), strict=True)
     faults = [failure for failure in failures if failure] + _logged_faults(run, any(failures))
@@ -152,10 +172,10 @@ def _execute(run: Run, passes: Sequence[tuple[str, ...]], suite: Path, generated
 def _pass(run: Run, suite: Path, generated: Path, selection: tuple[str, ...]) -> tuple[str, str]:
     """Gives the closing lines of the suite, and what it says before them if a case has failed."""
     command = [
-        *(str(suite), "--mode", "server", "--conf", str(run.features), "--max-servers", str(SERVERS_AT_A_TIME)),
+        *(str(suite), "--mode", run.mode, "--conf", str(run.features), "--max-servers", str(SERVERS_AT_A_TIME)),
         *("--known-failing", f"@{HERE / 'known_failing.txt'}", "--known-flaky", f"@{HERE / 'known_flaky.txt'}"),
         *selection,
-        *("--", sys.executable, "-m", "tests.conformance.server", run.worker, run.handlers, str(run.logs)),
+        *("--", *run.command),
     ]
     for _ in range(ATTEMPTS):
         try:

@@ -15,7 +15,7 @@ from types import TracebackType
 import grpc
 from google.protobuf.message import Message
 
-from grpc_bridge.errors import GRPCIO_CODES
+from grpc_bridge.codes import GRPCIO_CODES
 from grpc_bridge.protocol.compression import DEFLATE, GZIP, Encoding
 from grpc_bridge.protocol.frames import FLAG_COMPRESSED, FLAG_TRAILERS, HEADER, HEADER_BYTES, encode_frame
 from grpc_bridge.protocol.text import TextDecoder, encode_text
