@@ -103,7 +103,8 @@ class Admission:
         if isinstance(wire, HttpAnswer):
             return self._answer(wire, head)
         try:
-            call = self._admit(method or self._registry.find_generic(head.path), wire, head, source)
+            method = method or self._registry.find_generic(head.path, source.metadata)
+            call = self._admit(method, wire, head, source)
         except StatusError as error:
             if call_log.is_on(self._settings):
                 call_log.log_refused(head.path, source, error)
@@ -153,7 +154,7 @@ class Admission:
             raise StatusError(_PAGE_CODES[refusal.status], refusal.body.decode().partition(": ")[2].strip())
 
     def _admit_grpcio(self, path: str, source: CallSource, deadline: float | None, *, is_translated: bool) -> Call:
-        method = self._registry.find(path) or self._registry.find_generic(path)
+        method = self._registry.find(path) or self._registry.find_generic(path, source.metadata)
         if method is None:
             raise StatusError(StatusCode.UNIMPLEMENTED, "Method not found!")
         source.check_metadata_size(self._settings)
