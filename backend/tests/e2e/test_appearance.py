@@ -7,7 +7,11 @@ from playwright.sync_api import Page, expect
 
 from tests.e2e.colours import LEAST_CONTRAST, page_background, text_contrasts
 from tests.e2e.echo_page import EchoPage
+from tests.e2e.envoy_site import ENVOY
 from tests.e2e.witness import Witness
+from tests.servers import ASGI
+
+pytestmark = pytest.mark.parametrize("server", [ASGI, ENVOY], indirect=True)
 
 PHONE = pytest.mark.browser_context_args(viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True)
 
