@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import time
 import urllib.request
@@ -30,6 +31,16 @@ READ_SECONDS = 5.0
 FLUSH_MS = 50
 CONCURRENCY = 2
 """Threads, as on a small machine. Each has connections of its own to the servers."""
+
+
+@contextlib.contextmanager
+def reserved_address() -> Iterator[str]:
+    """Gives an address that nobody else gets until the end of the block, for an Envoy that others hear of before."""
+    with socket.socket() as holder:
+        if hasattr(socket, "SO_REUSEPORT"):  # as Envoy sets it: it may listen where somebody is bound who does not
+            holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        holder.bind((HOST, 0))
+        yield f"{HOST}:{holder.getsockname()[1]}"
 
 
 def program() -> str:
@@ -79,14 +90,14 @@ class Envoy:
 
 
 @contextlib.contextmanager
-def running_envoy(directory: Path, *, web: str, grpc: str) -> Iterator[Envoy]:
-    """Runs Envoy before these servers, which run already, until the end of the block.
+def running_envoy(directory: Path, *, web: str, grpc: str, edge: str = FREE) -> Iterator[Envoy]:
+    """Runs Envoy before these servers, which run already, until the end of the block. `edge` is where it listens.
 
     Raises `ServerError` if it does not start, or does not end by itself when told to.
     """
     directory.mkdir(parents=True, exist_ok=True)
     config, admin, log_path = directory / "envoy.yaml", directory / "admin", directory / "envoy.log"
-    config.write_text(envoy_config.configuration(FREE, FREE, web, grpc, in_process=FREE))
+    config.write_text(envoy_config.configuration(FREE, edge, web, grpc, in_process=FREE))
     command = [
         *envoy_config.command(program(), config, FLUSH_MS),
         *("--concurrency", str(CONCURRENCY), "--admin-address-path", str(admin)),

@@ -14,12 +14,14 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 import browser as chromium_finder
+from tests.conftest import SERVER_AT_START
 from tests.databases import Database, migrated_database
 from tests.e2e.echo_page import EchoPage
+from tests.e2e.envoy_site import ENVOY, running_site
 from tests.e2e.server_log import ServerLog
 from tests.e2e.site_page import SitePage
 from tests.e2e.witness import Witness
-from tests.servers import ASGI, BACKEND_DIR, WSGI, Server, running_server
+from tests.servers import ASGI, BACKEND_DIR, KINDS, WSGI, Server, running_server
 
 FRONTEND_DIR = BACKEND_DIR.parent / "frontend"
 
@@ -123,6 +125,23 @@ def wsgi_server(tmp_path_factory: pytest.TempPathFactory, migrated: Database) ->
     """gunicorn with its gthread worker."""
     with running_server(WSGI, tmp_path_factory.mktemp(WSGI), settings=SETTINGS, database=migrated) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def envoy_site(tmp_path_factory: pytest.TempPathFactory, migrated: Database) -> Iterator[Server]:
+    """Envoy before gunicorn and the native server."""
+    with running_site(tmp_path_factory.mktemp(ENVOY), migrated, SETTINGS) as server:
+        yield server
+
+
+@pytest.fixture(params=(*KINDS, ENVOY))
+def server(request: pytest.FixtureRequest, server_of_kind: Callable[[str], Server]) -> Server:
+    """Each server in turn, and Envoy as the one by which pages come and calls go."""
+    if request.param != ENVOY:
+        return server_of_kind(request.param)
+    server: Server = request.getfixturevalue("envoy_site")
+    request.node.stash[SERVER_AT_START] = server, server.log_size()
+    return server
 
 
 @pytest.fixture(scope="session")

@@ -7,11 +7,12 @@ from playwright.sync_api import Page, expect
 
 from tests.e2e.colours import LEAST_CONTRAST, page_background, text_contrasts
 from tests.e2e.echo_page import EchoPage
+from tests.e2e.envoy_site import ENVOY
 from tests.e2e.witness import Witness
 from tests.servers import ASGI
 
-# What the page looks like does not depend on the server: both send the same files.
-pytestmark = pytest.mark.parametrize("server", [ASGI], indirect=True)
+# What the page looks like does not depend on the worker: both send the same files. With Envoy it has a switch more.
+pytestmark = pytest.mark.parametrize("server", [ASGI, ENVOY], indirect=True)
 
 PHONE = pytest.mark.browser_context_args(viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True)
 

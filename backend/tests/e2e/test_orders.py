@@ -16,6 +16,7 @@ from playwright.sync_api import Route, expect
 
 from tests.databases import Database, copied_database
 from tests.e2e.conftest import SETTINGS
+from tests.e2e.envoy_site import ENVOY
 from tests.e2e.site_page import SitePage
 from tests.e2e.witness import Witness
 from tests.servers import ASGI, Server, running_server
@@ -26,6 +27,7 @@ MUG = "Stoneware mug"
 TEA = "Sencha, first flush"
 
 on_asgi = pytest.mark.parametrize("server", [ASGI], indirect=True)
+both_ways = pytest.mark.parametrize("server", [ASGI, ENVOY], indirect=True)
 
 
 def methods_called(witness: Witness) -> list[str]:
@@ -66,7 +68,7 @@ def test_an_order_is_placed_and_moves_in_all_windows(site: SitePage, another_per
     expect(staff.card(order, "delivered").get_by_role("button")).to_have_count(0)
 
 
-@on_asgi
+@both_ways
 def test_a_customer_cancels_and_the_stock_is_back(site: SitePage) -> None:
     site.sign_up()
     site.expect_live()
@@ -83,7 +85,7 @@ def test_a_customer_cancels_and_the_stock_is_back(site: SitePage) -> None:
     expect(stock).to_have_text(str(before))
 
 
-@on_asgi
+@both_ways
 def test_too_little_stock_is_said_at_the_item(site: SitePage) -> None:
     site.sign_up()
     site.add_to_cart("Merino blanket")
@@ -103,7 +105,7 @@ def test_too_little_stock_is_said_at_the_item(site: SitePage) -> None:
     site.expect_card(site.place_order(), "placed")
 
 
-@on_asgi
+@both_ways
 def test_an_order_whose_answer_is_lost_is_placed_once(site: SitePage, witness: Witness) -> None:
     witness.expect_problem("net::ERR_FAILED")
     site.sign_up()
@@ -124,7 +126,7 @@ def test_an_order_whose_answer_is_lost_is_placed_once(site: SitePage, witness: W
     assert methods_called(witness).count("PlaceOrder") == 2
 
 
-@on_asgi
+@both_ways
 def test_a_browser_that_was_offline_catches_up_from_its_token(
     site: SitePage, another_person: AnotherPerson, witness: Witness
 ) -> None:
@@ -153,7 +155,7 @@ def test_a_browser_that_was_offline_catches_up_from_its_token(
     assert "ListOrders" not in called
 
 
-@on_asgi
+@both_ways
 def test_a_token_that_is_too_old_lists_the_orders_anew(site: SitePage, witness: Witness) -> None:
     site.sign_up()
     site.expect_live()
@@ -237,7 +239,7 @@ def test_a_reload_of_the_server_is_a_short_break(
             window.page.close()  # or it would ask for the server that is ended now, which is a problem here
 
 
-@on_asgi
+@both_ways
 def test_a_card_keeps_the_focus_when_it_moves(site: SitePage, another_person: AnotherPerson) -> None:
     customer = another_person()
     customer.sign_up()
@@ -251,7 +253,7 @@ def test_a_card_keeps_the_focus_when_it_moves(site: SitePage, another_person: An
         expect(staff.card(order, after).get_by_test_id("order-next")).to_be_focused()
 
 
-@on_asgi
+@both_ways
 def test_two_people_move_the_same_order(site: SitePage, another_person: AnotherPerson, witness: Witness) -> None:
     witness.expect_problem("net::ERR_FAILED")
     customer = another_person()

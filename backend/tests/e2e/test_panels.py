@@ -9,13 +9,14 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.colours import LEAST_CONTRAST, text_contrasts
+from tests.e2e.envoy_site import ENVOY
 from tests.e2e.site_page import SitePage
 from tests.e2e.test_accessibility import NAMED_ROLES, accessible_nodes
 from tests.e2e.test_appearance import PHONE
 from tests.e2e.test_keyboard import FOCUSABLE, tab_stops
 from tests.servers import ASGI
 
-pytestmark = pytest.mark.parametrize("server", [ASGI], indirect=True)
+pytestmark = pytest.mark.parametrize("server", [ASGI, ENVOY], indirect=True)
 
 OVERFLOW = "document.scrollingElement.scrollWidth - document.scrollingElement.clientWidth"
 

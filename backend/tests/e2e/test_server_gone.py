@@ -16,7 +16,9 @@ from tests.databases import Database
 from tests.e2e.conftest import SETTINGS
 from tests.e2e.echo_page import EchoPage
 from tests.e2e.witness import Witness
-from tests.servers import Server, ServerError, running_server
+from tests.servers import KINDS, Server, ServerError, running_server
+
+pytestmark = pytest.mark.parametrize("server", KINDS, indirect=True)
 
 StartServer = Callable[..., contextlib.AbstractContextManager[Server]]
 

@@ -6,10 +6,11 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.conftest import manage
+from tests.e2e.envoy_site import ENVOY
 from tests.e2e.site_page import SitePage, unique_email
 from tests.servers import ASGI, Server
 
-pytestmark = pytest.mark.parametrize("server", [ASGI], indirect=True)
+pytestmark = pytest.mark.parametrize("server", [ASGI, ENVOY], indirect=True)
 
 
 @pytest.fixture

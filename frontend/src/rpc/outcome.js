@@ -25,8 +25,11 @@ const { CANCELLED, OK, UNKNOWN, codeName } = require("./status.js");
  * These are the status or the HTTP answer, not the servicer's metadata: a status in the headers, as it comes through
  * Envoy, brings them along.
  */
-const NOT_TRAILERS =
-  /^(grpc-(status|message|status-details-bin|encoding|accept-encoding)|access-control-.*|content-type|content-length|date|server|vary)$/i;
+const NOT_TRAILERS = new RegExp(
+  "^(grpc-(status|message|status-details-bin|encoding|accept-encoding)|access-control-.*|" +
+    "cache-control|content-type|content-length|date|server|vary|x-accel-buffering)$",
+  "i",
+);
 
 /** What grpc-web says when there was no HTTP answer, and when a unary answer ended without a message or a status. */
 const NO_WHOLE_ANSWER = /http status code: 0$|^Incomplete response$/;
