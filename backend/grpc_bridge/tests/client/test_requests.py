@@ -262,14 +262,15 @@ class TestCutShort:
 
         def script(peer: Peer) -> None:
             peer.head()
-            has_begun.set()
+            peer.wait_until_full()
+            is_full.set()
             is_over.wait(20)
 
-        has_begun, is_over = threading.Event(), threading.Event()
+        is_full, is_over = threading.Event(), threading.Event()
         monkeypatch.setattr(pool, "Connector", Spy)
         with insecure_web_channel(serve(script).target) as channel:
             call = channel.unary_unary(METHOD).future(b"x" * 20_000_000)
-            assert has_begun.wait(20)
+            assert is_full.wait(20)
             call.cancel()
             assert eventually(lambda: [sock.fileno() for sock in sockets] == [-1])
         is_over.set()
