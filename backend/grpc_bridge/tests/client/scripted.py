@@ -4,8 +4,11 @@ connection."""
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import socket
 import struct
+import sys
+import termios
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -86,6 +89,13 @@ class Peer:
             return self._reader.read()
         except ConnectionResetError:
             return b""
+
+    def wait_until_full(self) -> None:
+        """Reads nothing, until nothing more arrives: the client has to wait for room."""
+        before, now = -1, 0
+        while now != before:
+            time.sleep(0.2)
+            before, now = now, int.from_bytes(fcntl.ioctl(self.socket, termios.FIONREAD, bytes(4)), sys.byteorder)
 
     def sees_end(self) -> bool:
         """Waits until the client closes the connection. Gives False if it sends something."""

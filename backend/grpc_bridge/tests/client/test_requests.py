@@ -250,8 +250,8 @@ class TestCutShort:
         await asyncio.to_thread(server.stop)
         assert received in ([b"8\r\n" + encode_frame(b"one") + b"\r\n"], [b""])
 
-    def test_by_the_deadline(self, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-        """What a server does not take does not keep the connection."""
+    def test_with_a_server_that_takes_nothing(self, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What has not been sent does not keep the connection."""
         sockets: list[Any] = []
 
         class Spy(pool.Connector):
@@ -262,13 +262,16 @@ class TestCutShort:
 
         def script(peer: Peer) -> None:
             peer.head()
+            peer.wait_until_full()
+            is_full.set()
             is_over.wait(20)
 
-        is_over = threading.Event()
+        is_full, is_over = threading.Event(), threading.Event()
         monkeypatch.setattr(pool, "Connector", Spy)
         with insecure_web_channel(serve(script).target) as channel:
-            with pytest.raises(grpc.RpcError, match="DEADLINE_EXCEEDED"):
-                channel.unary_unary(METHOD)(b"x" * 50_000_000, timeout=0.5)
+            call = channel.unary_unary(METHOD).future(b"x" * 20_000_000)
+            assert is_full.wait(20)
+            call.cancel()
             assert eventually(lambda: [sock.fileno() for sock in sockets] == [-1])
         is_over.set()
 
