@@ -197,6 +197,8 @@ def _stream(call: Call, reply: Reply) -> Iterator[bytes]:
             yield frame
             if reply.body.is_abandoned():
                 call.context.disconnect()
+                in_context(frames.close)
+                break
             frame = in_context(next, frames, None)
         call.context.finish()
         yield call.trailers()

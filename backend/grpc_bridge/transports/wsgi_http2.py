@@ -71,19 +71,22 @@ class Http2Stream:
         Waits for it, for so many seconds at most, None for any time, and no longer than until `bell`, a file
         descriptor, can be read.
         """
-        # What the server has put aside, while it waited for a caller to take its answer, makes no socket readable.
-        if not getattr(self._connection, "_deferred_events", ()) and not self._pending():
-            poll = select.poll()
-            poll.register(self._socket, select.POLLIN)
-            if bell is not None:
-                poll.register(bell, select.POLLIN)
-            ready = poll.poll(None if seconds is None else seconds / MILLISECOND)
-            if all(descriptor == bell for descriptor, _ in ready):
-                return
         try:
-            self._connection.pump(self._stream.stream_id)
-        except Exception:  # gunicorn's own, for a connection that broke, or whose caller broke the protocol
+            if self._has_news(seconds, bell):
+                self._connection.pump(self._stream.stream_id)
+        except Exception:  # the socket's, and gunicorn's own for a connection whose caller broke the protocol
             self._is_lost = True
+
+    def _has_news(self, seconds: float | None, bell: int | None) -> bool:
+        # What the server has put aside, while it waited for a caller to take its answer, makes no socket readable.
+        if getattr(self._connection, "_deferred_events", ()) or self._pending():
+            return True
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        if bell is not None:
+            poll.register(bell, select.POLLIN)
+        ready = poll.poll(None if seconds is None else seconds / MILLISECOND)
+        return any(descriptor != bell for descriptor, _ in ready)
 
 
 def http2_stream(environ: dict[str, Any]) -> Http2Stream | None:
