@@ -26,9 +26,7 @@ def is_running(pid: int) -> bool:
 def test_what_ends_ends_all(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
     pid, gate = tmp_path / "pid", tmp_path / "gate"
     work = f"import os, pathlib, time\npathlib.Path({str(pid)!r}).write_text(str(os.getpid()))\ntime.sleep(3600)"
-    wait = (
-        f"import pathlib, time\nwhile not pathlib.Path({str(gate)!r}).exists(): time.sleep(.01)\nexit(3)"
-    )
+    wait = f"import pathlib, time\nwhile not pathlib.Path({str(gate)!r}).exists(): time.sleep(.01)\nexit(3)"
 
     def is_ready() -> bool:
         if not (pid.exists() and pid.read_text()):
