@@ -133,8 +133,8 @@ STORAGES = {
 # Cross-origin pages have no business with these files; whitenoise would allow all of them.
 WHITENOISE_ALLOW_ALL_ORIGINS = False
 
-# Nothing is allowed but what the pages and the admin use, all of it from this origin but for calls. `data:` images are
-# the icons in the style sheets.
+# Nothing is allowed but what the pages and the admin use, all of it from this origin, calls through Envoy apart.
+# `data:` images are the icons in the style sheets.
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],

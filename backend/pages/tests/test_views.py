@@ -70,3 +70,17 @@ async def test_other_paths_keep_the_checks_that_healthz_leaves_out(kind, setting
     assert (await ask("get", "/", kind, host="10.0.0.7")).status_code == 400
     settings.SECURE_SSL_REDIRECT = True
     assert (await ask("get", "/", kind)).status_code == 301
+
+
+def test_without_envoy_the_page_has_no_choice_of_ways(client: Client):
+    page = client.get("/").content.decode()
+    assert 'data-testid="path"' not in page
+    assert "with no proxy in between" in page
+
+
+def test_with_envoy_the_page_knows_both_origins(client: Client, settings):
+    settings.CALL_PATHS = {"in_process": "http://127.0.0.1:8000", "envoy": "http://127.0.0.1:8080"}
+    settings.CALL_ORIGINS = list(settings.CALL_PATHS.values())
+    page = client.get("/").content.decode()
+    assert 'data-in-process="http://127.0.0.1:8000" data-envoy="http://127.0.0.1:8080"' in page
+    assert "no proxy" not in page

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from google.protobuf.message import Message
 
-from grpc_bridge.errors import GRPCIO_CODES
+from grpc_bridge.codes import GRPCIO_CODES
 from grpc_bridge.protocol.status import StatusCode, decode_message
 from tests.contract.case import Metadata
 from tests.contract.grpc_web import HTTP_HEADERS, GrpcWebTransport, Reply, Status, metadata_of

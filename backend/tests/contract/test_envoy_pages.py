@@ -27,7 +27,7 @@ FOREIGN = "https://evil.example.org"
 NEIGHBOUR = "http://localhost:8000"
 """A page of the same machine."""
 
-EXPOSED = "grpc-status, grpc-message, grpc-status-details-bin, echo-message-count"
+EXPOSED = "grpc-status, grpc-message, grpc-status-details-bin, grpc-retry-pushback-ms, echo-message-count"
 BODIES = {BINARY: HELLO, TEXT: b"AAAAAAcKBWhlbGxv"}
 
 

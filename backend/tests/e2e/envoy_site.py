@@ -45,6 +45,7 @@ def running_site(directory: Path, migrated: Database, settings: str) -> Iterator
         return program.environment(listener) | origins(f"{host}:{port}", edge)
 
     program = gunicorn(ASGI)
+    (directory / "grpc").mkdir(parents=True)
     with contextlib.ExitStack() as stack:
         edge = stack.enter_context(reserved_address())
         database = stack.enter_context(copied_database(migrated, directory))
@@ -57,7 +58,6 @@ def running_site(directory: Path, migrated: Database, settings: str) -> Iterator
                 copy=False,
             )
         )
-        (directory / "grpc").mkdir()
         rungrpc = stack.enter_context(
             running_rungrpc(
                 directory / "grpc",
