@@ -82,6 +82,7 @@ class Answer:
         self.outcome: Outcome | None = None
         """None until the call is over."""
         self._outcome_to_come: Outcome | None = None
+        self._is_held_back = False
         self.has_status = False
         """Whether the outcome is the one that the answer brought."""
 
@@ -162,6 +163,16 @@ class Answer:
         if not (self._messages and self._method.response_streaming):
             self.settle()
 
+    def hold_back(self) -> None:
+        """Keeps the call from being over by its status, until `let_go`."""
+        self._is_held_back = True
+
+    def let_go(self) -> None:
+        """Lets the call be over by its status."""
+        self._is_held_back = False
+        if not (self._messages and self._method.response_streaming):
+            self.settle()
+
     def take_message(self) -> Any:
         """Gives the first message that waits."""
         message, size = self._messages.popleft()
@@ -171,8 +182,8 @@ class Answer:
         return message
 
     def settle(self) -> bool:
-        """The call is over if the answer is complete. Gives whether it is."""
-        if self._outcome_to_come is not None:
+        """The call is over if the answer is complete, and nothing holds it back. Gives whether it is."""
+        if self._outcome_to_come is not None and not self._is_held_back:
             self.end(self._outcome_to_come)
         return self.outcome is not None
 

@@ -34,6 +34,7 @@ class HttpExchange(AioExchange):
     def __init__(self, pool: Pool, method: StubMethod, options: CallOptions) -> None:
         """Raises `ValueError` for metadata that may not travel, and for credentials that cannot be used."""
         super().__init__(Answer(method))
+        self.answer.hold_back()  # until the connection is free, so that the caller's next call finds it
         check_call_credentials(options.credentials)
         self._pool = pool
         self._url = pool.options.url(method.path)
@@ -88,6 +89,7 @@ class HttpExchange(AioExchange):
             if self.is_open:
                 self.answer.end(CANCELLED)  # the event loop ends, and all its tasks
             self._drop_what_was_not_sent()
+            self.answer.let_go()
             self.notify()
 
     def _drop_what_was_not_sent(self) -> None:
@@ -143,8 +145,7 @@ class HttpExchange(AioExchange):
                 self.answer.end_of_body()
                 break
             self.answer.receive_data(data)
-            if self.answer.outcome is None:  # who waits for that only is told when the connection is free again
-                self.notify()
+            self.notify()
             await self.room_for_responses()
         if self.answer.has_status and not content.at_eof():
             with contextlib.suppress(TimeoutError):

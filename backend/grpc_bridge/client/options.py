@@ -72,12 +72,17 @@ def _limit(given: int) -> int:
 
 
 def _base_url(target: str, scheme: str) -> str:
-    authority = target.removeprefix("dns:").lstrip("/")
-    parts = urlsplit(f"{scheme}://{authority}")
-    try:
-        is_address = bool(parts.hostname) and parts.port != 0 and "@" not in parts.netloc
-    except ValueError:  # of the port
-        is_address = False
-    if not is_address or ":" in parts.path or parts.query or parts.fragment or authority != authority.strip():
+    address = target.removeprefix("dns:///") if target.startswith("dns:///") else target.removeprefix("dns:")
+    if not _is_address(address):
         raise ValueError(f"target {target!r} must be host, host:port or host:port/path, without a scheme")
-    return f"{scheme}://{authority}".rstrip("/")
+    return f"{scheme}://{address}".rstrip("/")
+
+
+def _is_address(address: str) -> bool:
+    try:
+        parts = urlsplit(f"//{address}")
+        is_host = bool(parts.hostname) and parts.port != 0 and not parts.netloc.endswith(":")
+    except ValueError:  # of the port, or of what is in brackets
+        return False
+    has_more = "@" in parts.netloc or ":" in parts.path or parts.query or parts.fragment
+    return is_host and not has_more and address == "".join(address.split())

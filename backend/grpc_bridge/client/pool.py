@@ -105,8 +105,8 @@ class Pool:
             except OSError:  # as are all of TLS, and TimeoutError
                 self.connectivity.set(State.TRANSIENT_FAILURE)
             else:
-                writer.close()
                 self.connectivity.set(State.READY)
+                await _farewell(writer)
                 return
             await asyncio.sleep(pause)
 
@@ -121,3 +121,15 @@ class Pool:
                 async with asyncio.timeout(CLOSE_SECONDS):
                     await self._session.close()
         await asyncio.sleep(0)  # for what was told to close a moment ago
+
+
+async def _farewell(writer: asyncio.StreamWriter) -> None:
+    """Closes a connection, in a friendly way if the other side is friendly, too."""
+    try:
+        writer.close()
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await writer.wait_closed()
+    except OSError:  # TimeoutError is one
+        pass
+    finally:
+        writer.transport.abort()

@@ -224,3 +224,30 @@ def answering(*answers: bytes) -> Script:
             number += 1
 
     return script
+
+
+class Gate:
+    """A script that sends one message at once, and the rest when the test opens it. It notices when the client goes."""
+
+    def __init__(self) -> None:
+        self.is_asked = threading.Event()
+        self.is_open = threading.Event()
+        self.saw_end = threading.Event()
+
+    def __call__(self, peer: Peer) -> None:
+        while peer.request() is not None:
+            peer.send(head(TYPE, "transfer-encoding: chunked", "first: 1"))
+            peer.send_chunk(encode_frame(b"one"))
+            self.is_asked.set()
+            threading.Thread(target=self._watch, args=(peer,), daemon=True).start()
+            self.is_open.wait(PATIENCE_SECONDS)
+            if self.saw_end.is_set():
+                return
+            peer.send_chunk(encode_trailers(0, "", [("last", "2")]))
+            peer.send_chunk(b"")
+
+    def _watch(self, peer: Peer) -> None:
+        with contextlib.suppress(OSError):
+            if peer.socket.recv(1, socket.MSG_PEEK) == b"" and not self.is_open.is_set():
+                self.saw_end.set()
+                self.is_open.set()
