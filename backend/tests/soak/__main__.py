@@ -1,4 +1,4 @@
-"""`python -m tests.soak`: runs the parts that the command line names. The docstring of the package says what they are."""
+"""`python -m tests.soak`: runs the parts that the command line names. See the docstring of the package."""
 
 from __future__ import annotations
 

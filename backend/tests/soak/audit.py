@@ -1,4 +1,4 @@
-"""Compares what clients were told with what the database has in the end. Each function gives a line for each difference.
+"""Compares what clients were told with what the database has in the end. Each function gives a line for a difference.
 
 The dump is what `data.audit` gives.
 """

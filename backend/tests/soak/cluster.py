@@ -1,6 +1,6 @@
 """A PostgreSQL of the soak's own, to be restarted and crashed, from the programs of an installed package.
 
-Unlike the one of `scripts/postgres.py` it keeps what it has acknowledged: whether a crash loses an order is the question.
+Unlike the one of `scripts/postgres.py` it keeps what it has acknowledged: the question is what a crash loses.
 """
 
 from __future__ import annotations

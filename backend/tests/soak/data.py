@@ -1,4 +1,4 @@
-"""What is done in the servers' database by a process of its own: `python -m tests.soak.data COMMAND`, which prints JSON.
+"""What is done in the servers' database by a process of its own: `python -m tests.soak.data COMMAND` prints JSON.
 
 prepare CUSTOMERS STAFF   makes people, signs them in, fills the shop
 audit TOKEN...            places a last order for each customer; gives all orders, stock and events, and what the

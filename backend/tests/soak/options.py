@@ -5,6 +5,9 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 
+REQUEST_BODY_SECONDS = 3.0
+"""slow: how long servers wait for a request, instead of a minute; see `impatient_settings`."""
+
 
 @dataclass(frozen=True)
 class Options:
