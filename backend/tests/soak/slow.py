@@ -51,8 +51,8 @@ COPIES = 8
 a frame, as base64, which is a third longer, and as what a server makes of it to send it."""
 
 ENVOY_BYTES = 1 * MIB
-"""What Envoy may hold for a client: the window of its stream, 256 KiB, which base64 makes larger, and some buffers of 64
-KiB. Both stand in envoy.yaml."""
+"""What Envoy may hold for a client: the window of its stream, 256 KiB, which base64 makes larger, and some buffers of
+64 KiB. Both stand in envoy.yaml."""
 
 CHUNK_BYTES = 2 * MIB
 """What who catches up on order updates may cost: two chunks of a hundred updates, each with its order and its items."""
