@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -48,6 +49,8 @@ OUTPUT_DEFAULTS = {
 }
 """Options of pytest-playwright, their defaults, and ours. The folder is ignored by git and watched by nobody."""
 
+ARTIFACTS = pytest.StashKey[TemporaryDirectory[str]]()
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Keeps what is needed to understand a failure."""
@@ -75,6 +78,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def delete_output_dir() -> None:
     """Done by `pytest_configure`: a worker that begins late must not delete what another has left there."""
+
+
+@pytest.fixture(scope="session")
+def _pw_artifacts_folder(
+    _pw_artifacts_folder: TemporaryDirectory[str], pytestconfig: pytest.Config
+) -> TemporaryDirectory[str]:
+    """pytest-playwright's, which it deletes in `Config.add_cleanup`. Workers of pytest-xdist never come to that."""
+    pytestconfig.stash[ARTIFACTS] = _pw_artifacts_folder
+    return _pw_artifacts_folder
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Deletes it."""
+    if ARTIFACTS in session.config.stash:
+        session.config.stash[ARTIFACTS].cleanup()
 
 
 @pytest.fixture(scope="session")
