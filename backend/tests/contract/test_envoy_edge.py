@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import grpc
@@ -81,6 +82,28 @@ def test_a_call_in_text_mode_is_answered_in_text_mode(envoy_server: Server, acce
         response = connection.request("POST", path(SYNC, "Echo"), headers, HELLO_TEXT)
         assert response.headers["content-type"] == TEXT
         assert response.read().startswith(HELLO_TEXT)
+
+
+def test_a_client_that_does_not_say_so_is_known_to_speak_grpc_web(envoy_server: Server, mode: Mode) -> None:
+    """So nothing is compressed for it, whatever Envoy says of it to the server."""
+    body = mode.request_body([StringValue(value="Gzip")])
+    with Connection(envoy_server) as connection:
+        response = connection.request("POST", path(SYNC, "Compress"), [("content-type", mode.content_type)], body)
+        assert response.headers["grpc-encoding"] in (None, "identity")
+        assert response.read().startswith(b"AAAA" if mode.is_text else b"\0\0")
+
+
+def test_nothing_ends_a_stream_but_its_two_ends(envoy: Envoy) -> None:
+    """Which would take long to see. An hour without a message is the one limit."""
+    dump = json.loads(envoy.ask("/config_dump?resource=static_listeners"))["configs"]
+    managers = [one["listener"]["filter_chains"][0]["filters"][0]["typed_config"] for one in dump]
+    routes = [
+        route["route"] for one in managers for host in one["route_config"]["virtual_hosts"] for route in host["routes"]
+    ]
+    assert {one["stream_idle_timeout"] for one in managers} == {"3600s"}
+    assert not any("request_timeout" in one or "common_http_protocol_options" in one for one in managers)
+    assert {(route["timeout"], "max_stream_duration" in route) for route in routes} == {("0s", False)}
+    assert len(routes) == 6
 
 
 def test_messages_in_text_mode_arrive_while_the_stream_is_open(envoy_server: Server, flavour: str, key: str) -> None:
