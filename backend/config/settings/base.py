@@ -39,7 +39,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     # First, so that a load balancer's probe meets no redirect, no host check, no session and no database.
-    "pages.middleware.health_check",
+    "pages.health.health_check",
     "django.middleware.security.SecurityMiddleware",
     "pages.middleware.StaticFilesMiddleware",
     "csp.middleware.CSPMiddleware",
