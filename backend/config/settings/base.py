@@ -5,6 +5,7 @@ Environment read here:
     DJANGO_SQLITE_PATH     file of the SQLite database (default: db.sqlite3 in the backend folder)
     DJANGO_LOG_LEVEL       lowest level that is logged (default: INFO)
     DJANGO_CALL_LOG_LEVEL  the same for the line that each RPC leaves at INFO; WARNING for none (default: as above)
+    DJANGO_LOG_FORMAT      "json" or "line"; see config/logs.py (default: line, in production json)
 """
 
 import os
@@ -13,6 +14,8 @@ from typing import Any
 
 import dj_database_url
 from csp.constants import NONE, SELF
+
+from config.logs import logging_config
 
 BACKEND_DIR = Path(__file__).resolve().parent.parent.parent
 FRONTEND_DIR = BACKEND_DIR.parent / "frontend"
@@ -40,6 +43,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     # First, so that a load balancer's probe meets no redirect, no host check, no session and no database.
     "pages.health.health_check",
+    "pages.request_id.request_id",
     "django.middleware.security.SecurityMiddleware",
     "pages.middleware.StaticFilesMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -140,16 +144,6 @@ CONTENT_SECURITY_POLICY = {
     },
 }
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": os.environ.get("DJANGO_LOG_LEVEL", "INFO")},
-    "loggers": {
-        # Django's own handlers would print a second time, or send mail.
-        "django": {"handlers": [], "level": "INFO"},
-        # A line for each RPC, from INFO on. Above it, calls are not even counted.
-        "grpc_bridge.calls": {"level": os.environ.get("DJANGO_CALL_LOG_LEVEL", "NOTSET")},
-    },
-}
+LOGGING = logging_config(
+    level=os.environ.get("DJANGO_LOG_LEVEL", "INFO"), call_level=os.environ.get("DJANGO_CALL_LOG_LEVEL", "NOTSET")
+)
