@@ -13,6 +13,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from contextvars import copy_context
 from operator import length_hint
 
+from grpc_bridge import call_id
 from grpc_bridge.admission import Admission, RequestHead, peer_address
 from grpc_bridge.call import Call
 from grpc_bridge.conf import BridgeSettings
@@ -131,6 +132,7 @@ def _serve(call: Call, reply: Reply) -> Iterable[bytes]:
     if on_loop:
         return serve_on_loop(call, reply)
     payload = None
+    token = call_id.begin(call.context)
     call_started()
     try:
         enter(call)
@@ -141,6 +143,7 @@ def _serve(call: Call, reply: Reply) -> Iterable[bytes]:
         leave(call)
         call.context.finish()
         call_finished()
+        call_id.end(token)
     return reply.whole(call.unary_answer(payload))
 
 
@@ -181,6 +184,7 @@ def _watched(answer: Iterator[bytes], call: Call, reply: Reply) -> Iterator[byte
 def _stream(call: Call, reply: Reply) -> Iterator[bytes]:
     """The answer of a streaming method, made while the server iterates. Closed early, it has lost its caller."""
     in_context = copy_context().run
+    in_context(call_id.begin, call.context)
     call.context.on_initial_metadata = lambda: reply.start_stream(call, now=True)
     in_context(call_started)
     try:
