@@ -8,7 +8,7 @@
         await EchoServiceStub(channel).Echo(EchoRequest(message="hello"), timeout=5)
 
 For programs that cannot reach a server by HTTP/2, because a load balancer in front of it speaks HTTP/1.1 only. Calls of
-all kinds, metadata, deadlines, compression and interceptors are as with grpcio. It needs aiohttp, and no Django.
+all kinds, metadata, deadlines, compression and interceptors are as with grpcio. It needs aiohttp. Django is not used.
 
 Responses stream as they come. So do requests; but whether the server, or a proxy, begins to answer before the last of
 them is its own business: with many the two directions come one after the other. Nothing is repeated by itself.

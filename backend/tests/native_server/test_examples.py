@@ -14,7 +14,7 @@ import pytest
 from tests.databases import Database
 from tests.native_server.conftest import Certificates
 from tests.native_server.process import Rungrpc, running_rungrpc
-from tests.servers import BACKEND_DIR
+from tests.servers import ASGI, BACKEND_DIR, Server, running_server
 
 EXAMPLES = sorted(path.stem for path in (BACKEND_DIR / "examples").glob("*.py"))
 NO_EXAMPLES = {"__init__", "client"}
@@ -47,12 +47,20 @@ def tls_server(
         yield server
 
 
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory, migrated: Database) -> Iterator[Server]:
+    """The site, served as in production."""
+    with running_server(ASGI, tmp_path_factory.mktemp("site"), settings=SETTINGS, database=migrated) as server:
+        yield server
+
+
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Runs an example as `python -m` does, and gives the lines that it prints."""
 
-    def run_example(name: str, server: Rungrpc, *arguments: object) -> list[str]:
-        monkeypatch.setattr(sys, "argv", [name, "--address", server.address, *map(str, arguments)])
+    def run_example(name: str, server: Rungrpc | Server, *arguments: object) -> list[str]:
+        address = server.authority if isinstance(server, Server) else server.address
+        monkeypatch.setattr(sys, "argv", [name, "--address", address, *map(str, arguments)])
         runpy.run_module(f"examples.{name}", run_name="__main__", alter_sys=True)
         return capsys.readouterr().out.splitlines()
 
@@ -142,6 +150,18 @@ def test_tokens(run: Run, tls_server: Rungrpc, certificates: Certificates) -> No
     assert run("tokens", tls_server, "--ca", certificates.ca, "--token", done.stdout.strip()) == [
         "called as robot@example.com",
         "refused: UNAUTHENTICATED",
+    ]
+
+
+def test_grpc_web(run: Run, site: Server) -> None:
+    assert run("grpc_web", site) == [
+        "unary: Hello",
+        *(f"server streaming: {number} tick" for number in (1, 2, 3)),
+        "client streaming: 3 messages",
+        *("half duplex: 1 one", "half duplex: 2 two", "half duplex: 3 three"),
+        "cancelled after: 1",
+        "NOT_FOUND: no such thing",
+        f"side by side: {sum(range(20))}",
     ]
 
 
