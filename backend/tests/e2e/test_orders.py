@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Route, expect
+from playwright.sync_api import Request, Route, expect
 
 from tests.databases import Database, copied_database
 from tests.e2e.conftest import SETTINGS
@@ -32,6 +32,10 @@ both_ways = pytest.mark.parametrize("server", [ASGI, ENVOY], indirect=True)
 
 def methods_called(witness: Witness) -> list[str]:
     return [request.url.rsplit("/", 1)[-1] for request in witness.requests if request.method == "POST"]
+
+
+def last_call(witness: Witness, method: str) -> Request:
+    return [request for request in witness.requests if request.url.endswith(f"/{method}")][-1]
 
 
 def place_one(site: SitePage, product: str = TEA) -> str:
@@ -124,6 +128,38 @@ def test_an_order_whose_answer_is_lost_is_placed_once(site: SitePage, witness: W
     site.expect_card(order, "placed")
     expect(site.column("placed")).to_have_attribute("data-count", "1")
     assert methods_called(witness).count("PlaceOrder") == 2
+
+
+@on_asgi
+def test_a_cart_outlives_a_reload_and_is_nobody_elses(site: SitePage, witness: Witness) -> None:
+    """Also the attempt to place it, whose answer the page that was left behind never got."""
+    site.sign_up()
+    site.add_to_cart(MUG)
+    site.add_to_cart(TEA)
+    site.cart_line(TEA).get_by_test_id("cart-quantity").fill("3")
+    site.page.reload()
+    expect(site.control("cart-total")).to_have_text("€83.97")
+    expect(site.cart_line(TEA).get_by_test_id("cart-quantity")).to_have_value("3")
+
+    with site.page.expect_request("**/PlaceOrder") as placing:
+        site.page.route("**/PlaceOrder", lambda route: route.fetch() and None, times=1)
+        site.control("cart-place").click()
+    expect(site.column("placed").locator(".card")).to_have_count(1)
+    site.page.reload()
+    order = site.place_order()
+    assert methods_called(witness).count("PlaceOrder") == 2
+    assert placing.value.post_data_buffer == last_call(witness, "PlaceOrder").post_data_buffer
+    site.expect_live()
+    site.expect_card(order, "placed")
+    expect(site.column("placed")).to_have_attribute("data-count", "1")
+    expect(site.control("cart-empty")).to_be_visible()
+
+    site.add_to_cart(MUG)
+    site.control("sign-out").click()
+    site.sign_up()
+    expect(site.product(MUG)).to_be_visible()
+    expect(site.control("cart-empty")).to_be_visible()
+    expect(site.control("cart-lines").locator("li")).to_have_count(0)
 
 
 @both_ways
