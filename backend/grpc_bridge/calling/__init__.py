@@ -10,6 +10,7 @@ memory; each brings its own exchange, which is one request on its way and the an
     sync_channel.py     `grpc.Channel`
     aio_exchange.py     what an asyncio call needs of its exchange, and what all such exchanges do alike
     aio_calls.py        what a stub gives: the calls of `grpc.aio`
-    aio_interceptors.py the same, where interceptors stand before the call
+    aio_intercepted.py  the same, where interceptors stand before the call
+    aio_interceptors.py the way through them
     aio_channel.py      `grpc.aio.Channel`
 """

@@ -11,11 +11,14 @@ from typing import Any
 import grpc
 
 from grpc_bridge.calling.aio_exchange import AioExchange
-from grpc_bridge.calling.aio_interceptors import FINISHED, HALF_CLOSED, MIXED_STYLES
 from grpc_bridge.calling.answer import CANCELLED, Answer, request_failed
 from grpc_bridge.calling.method import CallOptions, RequestError, StubMethod, request_frame
 from grpc_bridge.protocol.metadata import Metadatum
 from grpc_bridge.protocol.status import StatusError
+
+FINISHED = "RPC already finished."
+HALF_CLOSED = 'RPC is half closed after calling "done_writing".'
+MIXED_STYLES = "A call is used by iteration or by read() and write(), not by both"
 
 
 class AsyncCall(grpc.aio.Call):
@@ -174,6 +177,8 @@ class _StreamOfRequests(AsyncCall):
         try:
             async for request in requests if isinstance(requests, AsyncIterable) else _async(requests):
                 await self._exchange.write(self._frame(request))
+                if not self._exchange.is_open:
+                    return
             self._exchange.write_last()
         except Exception as error:
             self._exchange.end(request_failed(error))

@@ -103,9 +103,10 @@ class AioExchange(ABC):
         return self.answer.waiting_bytes > UNREAD_BYTES
 
     def put(self, frame: bytes) -> None:
-        """Sends a piece of the request."""
-        self._frames.append(frame)
-        self.notify()
+        """Sends a piece of the request, where the answer is not complete."""
+        if self.is_open:
+            self._frames.append(frame)
+            self.notify()
 
     async def write(self, frame: bytes) -> None:
         """Sends a piece of the request, and waits until there is room for another."""

@@ -72,7 +72,7 @@ class Answer:
         self._messages: deque[tuple[Any, int]] = deque()
         self._received_bytes = 0  # Two counts, because each is written by one thread only.
         self._taken_bytes = 0
-        self._end_lock = threading.Lock()
+        self._end_lock = threading.RLock()
         self.initial_metadata: tuple[Metadatum, ...] | None = None
         """None until it is known."""
         self.cookies: list[str] = []

@@ -103,5 +103,7 @@ class LoopExchange(SyncExchange):
         """In a thread of their own, because callbacks may make calls, which the event loop has to carry."""
         with self._condition:
             callbacks, self._callbacks = self._callbacks, None
+            self._condition.notify_all()
+        self._http.on_change = None  # the call is over, and nobody needs to hold the other any more
         if callbacks:
             threading.Thread(target=call_all, args=(callbacks,), name="grpc-web-callbacks", daemon=True).start()

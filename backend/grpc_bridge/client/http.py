@@ -54,8 +54,9 @@ class HttpExchange(AioExchange):
     def end(self, outcome: Outcome) -> bool:
         """Ends the call, in any thread, unless it is over already: then this gives False."""
         is_new = self.answer.end(outcome)
-        if is_new and not self._pool.loop.is_closed():
-            self._pool.loop.call_soon_threadsafe(self._stop)
+        if is_new:
+            with contextlib.suppress(RuntimeError):  # of a loop that is closed, where nothing runs any more
+                self._pool.loop.call_soon_threadsafe(self._stop)
         return is_new
 
     def _stop(self) -> None:
@@ -66,9 +67,10 @@ class HttpExchange(AioExchange):
     def notify(self) -> None:
         if self._timer is not None and not self.is_open:
             self._timer.cancel()
+        on_change = self.on_change
         super().notify()
-        if self.on_change is not None:
-            self.on_change()
+        if on_change is not None:
+            on_change()
 
     async def run(self) -> None:
         transport_of_call.set(None)

@@ -29,19 +29,18 @@ class LoopThread:
         self.loop = asyncio.new_event_loop()
         self.pool = Pool(options, self.loop)
         self._exchanges: dict[asyncio.Task[None], HttpExchange] = {}
+        self._to_start: set[HttpExchange] = set()
         self._stopped = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="grpc-web-channel", daemon=True)
         self._thread.start()
         _running.add(self)
 
     def _run(self) -> None:
-        asyncio.set_event_loop(self.loop)
-        try:
-            self.loop.run_until_complete(self._main())
-            self.loop.run_until_complete(self.loop.shutdown_asyncgens())
-        finally:
-            asyncio.set_event_loop(None)
-            self.loop.close()
+        with asyncio.Runner(loop_factory=lambda: self.loop) as runner:
+            runner.run(self._main())
+        for exchange in list(self._to_start):  # which the loop has not come to any more
+            exchange.end(CHANNEL_CLOSED)
+            exchange.notify()
 
     async def _main(self) -> None:
         await self._stopped.wait()
@@ -53,8 +52,10 @@ class LoopThread:
 
     def start(self, exchange: HttpExchange) -> None:
         """From any thread: starts a call, unless it is over before. On a loop that has stopped it is cancelled."""
+        self._to_start.add(exchange)
         if not self.call_soon(self._start, exchange):
             exchange.end(CHANNEL_CLOSED)
+            exchange.notify()
 
     def call_soon(self, function: Callable[..., object], *args: Any) -> bool:
         """From any thread: calls a function on the loop. Gives False where that is closed."""
@@ -65,6 +66,7 @@ class LoopThread:
         return True
 
     def _start(self, exchange: HttpExchange) -> None:
+        self._to_start.discard(exchange)
         if exchange.is_open and self._stopped.is_set():
             exchange.answer.end(CHANNEL_CLOSED)
         if not exchange.is_open:

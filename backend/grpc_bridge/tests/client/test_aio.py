@@ -278,6 +278,33 @@ class TestRequests:
         assert (error.code(), error.details()) == (Code.UNKNOWN, "Exception iterating requests!")
         assert isinstance(error.__cause__, LookupError)
 
+    async def test_endless_requests_end_with_the_answer(self, serve: Serve) -> None:
+        """Also where its messages have not been read yet, so that the call is not over."""
+
+        def script(peer: Peer) -> None:
+            peer.head()
+            peer.send(good(b"one", b"two"))
+            peer.rest()
+
+        made: list[int] = []
+
+        def requests() -> Any:
+            while True:
+                made.append(1)
+                yield b"x"
+
+        async with aio.insecure_web_channel(serve(script).target) as channel:
+            call = channel.stream_stream(METHOD)(requests())
+            assert await call.read() == b"one"
+            assert not call.done()
+            await asyncio.sleep(0)
+            before = len(made)
+            for _ in range(100):
+                await asyncio.sleep(0)
+            assert len(made) == before
+            assert await call.read() == b"two"
+            assert await call.read() is grpc.aio.EOF
+
 
 class TestChannel:
     @pytest.mark.parametrize("grace", [None, 0.05])

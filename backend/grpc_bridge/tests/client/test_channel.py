@@ -266,7 +266,7 @@ async def never(*args: Any, **kwargs: Any) -> None:
 def run_program(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Runs a program in a Python of its own, with all warnings."""
     return subprocess.run(
-        [sys.executable, "-X", "dev", "-c", textwrap.dedent(program), *arguments],
+        [sys.executable, "-W", "default", "-c", textwrap.dedent(program), *arguments],
         cwd=Path(grpc_bridge.__file__).parent.parent,
         env={name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"},
         capture_output=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import logging
 import threading
@@ -218,14 +219,17 @@ class TestStream:
         assert gate.saw_end.wait(20)
 
     def test_a_stream_keeps_its_channel(self, server: ScriptedServer, gate: Gate) -> None:
-        call = insecure_web_channel(server.target).unary_stream(METHOD)(b"")
+        channel = insecure_web_channel(server.target)
+        call = channel.unary_stream(METHOD)(b"")
+        thread = channel._thread._thread
+        del channel
         gc.collect()
         assert next(call) == b"one"
         gate.is_open.set()
         assert list(call) == []
+        assert thread.is_alive()
         del call
-        gc.collect()
-        assert eventually(lambda: not any(thread.name == "grpc-web-channel" for thread in threading.enumerate()))
+        assert eventually(lambda: not thread.is_alive())
 
     def test_reset(self, serve: Serve) -> None:
         has_read = threading.Event()
@@ -304,7 +308,30 @@ class TestChannel:
         assert raised(stream.__next__).code() is Code.CANCELLED
         with pytest.raises(ValueError, match="closed channel"):
             channel.unary_unary(METHOD)(b"")
-        assert not any(thread.name == "grpc-web-channel" for thread in threading.enumerate())
+        assert not channel._thread._thread.is_alive()
+
+    def test_calls_that_begin_while_it_closes(self, serve: Serve) -> None:
+        """Each ends, or is refused."""
+        server = serve(answering(good(b"one")))
+        for _ in range(10):
+            channel = insecure_web_channel(server.target)
+            begun: list[Any] = []
+            is_closed = threading.Event()
+
+            def work(channel: WebChannel = channel, begun: list[Any] = begun, until: Any = is_closed) -> None:
+                method = channel.unary_unary(METHOD)
+                with contextlib.suppress(ValueError):
+                    while True:
+                        begun.append(method.future(b""))
+                until.set()
+
+            thread = threading.Thread(target=work)
+            thread.start()
+            assert eventually(lambda begun=begun: len(begun) > 5)
+            channel.close()
+            assert is_closed.wait(20)
+            thread.join()
+            assert {call.code() for call in begun} <= {Code.OK, Code.CANCELLED}
 
     def test_that_was_never_used(self) -> None:
         with insecure_web_channel("127.0.0.1:1"):
