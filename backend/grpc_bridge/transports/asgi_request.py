@@ -74,6 +74,9 @@ class RequestBody:
         reader = call.reader()
         messages = list(islice(reader.receive_data(data), 2))
         while more and len(messages) < 2:
+            # A cancellation does not always get here, see `watch`.
+            if not call.context.active:
+                raise asyncio.CancelledError
             data, more = await self._receive_chunk()
             messages.extend(islice(reader.receive_data(data), 2 - len(messages)))
         if len(messages) < 2:

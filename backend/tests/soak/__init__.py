@@ -10,7 +10,7 @@ SQLite, where there is none), gunicorn, rungrpc and Envoy, with the settings and
                error, any update that a stream misses, and calls that cannot be made as often as asked for.
     restarts   ends, kills and reloads every server while people buy and follow. Fails for an acknowledged order or
                step that is lost or there twice, wrong stock, a follower who misses an update or sees one twice, a
-               server that does not come back, and a status by which a client would not know that it may call again.
+               server that does not come back, and a status by which a client cannot know that it may call again.
     slow       clients that do not read, and that write one byte after the other. Fails for memory beyond a bound,
                memory that is kept, and others who are not served meanwhile.
 

@@ -3,7 +3,7 @@
 prepare CUSTOMERS STAFF   makes people, signs them in, fills the shop
 audit TOKEN...            places a last order for each customer; gives all orders, stock and events, and what the
                           resume tokens stand for
-history COUNT             writes so many events of one order
+history COUNT             writes so many events of large orders
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ import django
 
 STOCK = 10_000_000
 CLOSING = "closing-"
+MOST_ITEMS = 20
+HISTORY_ORDERS = 50
 
 
 def main() -> None:
@@ -78,17 +80,22 @@ def audit(*tokens: str) -> dict[str, Any]:
 
 
 def history(count: str) -> dict[str, Any]:
-    """Gives the resume token from before the events, and the number of events after it."""
+    """Gives the resume token from before the events, and order and version of each of them."""
     from services.orders.history import newest_position, resume_token
     from services.orders.models import OrderEvent
+    from services.orders.tests.shop import make_product, place
 
+    customer = _customers()[0]
+    goods = [make_product(STOCK, name=f"{number:02} {'of a long name ' * 6}") for number in range(MOST_ITEMS)]
     token = resume_token(newest_position())
-    order = _place(_customers()[0], "history-")
+    orders = [place(customer, *goods, key=f"history-{uuid.uuid4()}") for _ in range(HISTORY_ORDERS)]
+    rounds = range(2, int(count) // HISTORY_ORDERS + 1)
     OrderEvent.objects.bulk_create(
-        OrderEvent(order=order, customer_id=order.customer_id, previous_status="", status="placed", version=version)
-        for version in range(2, int(count) + 1)
+        OrderEvent(order=order, customer_id=customer.pk, previous_status="", status="placed", version=version)
+        for version in rounds
+        for order in orders
     )
-    return {"token": token, "events": int(count)}
+    return {"token": token, "events": [(order.pk, version) for version in (1, *rounds) for order in orders]}
 
 
 def _customers() -> list[Any]:

@@ -1,6 +1,7 @@
 """What the servers use of the machine, as Linux tells it: memory and computing time. Nothing is known elsewhere.
 
-Memory is what a process has resident without what it shares on purpose, which PostgreSQL's processes would all count.
+Memory is what a process has for itself. Programs and libraries are not counted, which processes share, and which the
+system may drop at any time; nor is what PostgreSQL's processes share on purpose.
 """
 
 from __future__ import annotations
@@ -31,9 +32,7 @@ def _memory(pid: int) -> int:
     except OSError:
         return 0
     values = dict(line.split(":", 1) for line in lines if ":" in line)
-    if "VmRSS" not in values:  # it is about to end
-        return 0
-    return (int(values["VmRSS"].split()[0]) - int(values["RssShmem"].split()[0])) * 1024
+    return int(values["RssAnon"].split()[0]) * 1024 if "RssAnon" in values else 0  # without it, it is about to end
 
 
 def cpu_of(pid: int) -> float:
