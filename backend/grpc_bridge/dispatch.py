@@ -163,7 +163,8 @@ def async_requests(call: Call, context: AsyncContext, messages: MessageStream) -
             message = await messages.next()
             return None if message is None else call.decode(message)
         except StatusError as error:
-            context.reject(error)
+            if not context.reject(error):
+                raise asyncio.CancelledError from None  # the caller has gone
             raise
 
     return readable(context, next_request)
