@@ -40,6 +40,16 @@ def user_form(site: SitePage) -> None:
     expect(site.field_error("age")).to_be_visible()
 
 
+def token_secret(site: SitePage) -> None:
+    """With a table of tokens behind it."""
+    site.sign_in_as_demo("customer", "users")
+    site.control("token-new").click()
+    site.page.locator("#token-name").fill("a program")
+    site.control("token-save").click()
+    expect(site.control("token-secret")).to_be_visible()
+    expect(site.control("tokens")).to_have_attribute("data-state", "ready")
+
+
 def staff_orders(site: SitePage) -> None:
     site.sign_in_as_demo("staff").expect_live()
     expect(site.column("delivered").locator(".card").first).to_be_visible()
@@ -64,6 +74,7 @@ VIEWS: list[Callable[[SitePage], None]] = [
     visitor_orders,
     staff_users,
     user_form,
+    token_secret,
     staff_orders,
     customer_orders,
     question,

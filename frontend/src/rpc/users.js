@@ -14,6 +14,10 @@ const { OWN_ORIGIN, clientsFor } = require("./path.js");
 /** @typedef {import("../generated/users/v1/users_pb.js").CreateUserResponse} CreateUserResponse */
 /** @typedef {import("../generated/users/v1/users_pb.js").UpdateUserResponse} UpdateUserResponse */
 /** @typedef {import("../generated/users/v1/users_pb.js").DeleteUserResponse} DeleteUserResponse */
+/** @typedef {import("../generated/users/v1/users_pb.js").Token} Token */
+/** @typedef {import("../generated/users/v1/users_pb.js").CreateTokenResponse} CreateTokenResponse */
+/** @typedef {import("../generated/users/v1/users_pb.js").ListTokensResponse} ListTokensResponse */
+/** @typedef {import("../generated/users/v1/users_pb.js").RevokeTokenResponse} RevokeTokenResponse */
 
 /**
  * What a person can say of an account. Each field may be left out.
@@ -81,6 +85,32 @@ class UserCalls {
    */
   deleteUser(id, observer) {
     return startUnary((done) => this.client().deleteUser({ id }, deadlineMetadata(DEADLINE_MS), done), observer);
+  }
+
+  /**
+   * @param {CallObserver<ListTokensResponse>} observer
+   * @returns {Call}
+   */
+  listTokens(observer) {
+    return startUnary((done) => this.client.listTokens({}, deadlineMetadata(DEADLINE_MS), done), observer);
+  }
+
+  /**
+   * @param {{ name: string, lifetimeDays: number }} request
+   * @param {CallObserver<CreateTokenResponse>} observer
+   * @returns {Call}
+   */
+  createToken(request, observer) {
+    return startUnary((done) => this.client.createToken(request, deadlineMetadata(DEADLINE_MS), done), observer);
+  }
+
+  /**
+   * @param {string} id
+   * @param {CallObserver<RevokeTokenResponse>} observer
+   * @returns {Call}
+   */
+  revokeToken(id, observer) {
+    return startUnary((done) => this.client.revokeToken({ id }, deadlineMetadata(DEADLINE_MS), done), observer);
   }
 }
 
