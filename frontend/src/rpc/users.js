@@ -92,7 +92,7 @@ class UserCalls {
    * @returns {Call}
    */
   listTokens(observer) {
-    return startUnary((done) => this.client.listTokens({}, deadlineMetadata(DEADLINE_MS), done), observer);
+    return startUnary((done) => this.client().listTokens({}, deadlineMetadata(DEADLINE_MS), done), observer);
   }
 
   /**
@@ -101,7 +101,7 @@ class UserCalls {
    * @returns {Call}
    */
   createToken(request, observer) {
-    return startUnary((done) => this.client.createToken(request, deadlineMetadata(DEADLINE_MS), done), observer);
+    return startUnary((done) => this.client().createToken(request, deadlineMetadata(DEADLINE_MS), done), observer);
   }
 
   /**
@@ -110,7 +110,7 @@ class UserCalls {
    * @returns {Call}
    */
   revokeToken(id, observer) {
-    return startUnary((done) => this.client.revokeToken({ id }, deadlineMetadata(DEADLINE_MS), done), observer);
+    return startUnary((done) => this.client().revokeToken({ id }, deadlineMetadata(DEADLINE_MS), done), observer);
   }
 }
 
