@@ -19,7 +19,7 @@ from tests.e2e.conftest import SETTINGS
 from tests.e2e.envoy_site import ENVOY
 from tests.e2e.site_page import SitePage
 from tests.e2e.witness import Witness
-from tests.servers import ASGI, Server, running_server
+from tests.servers import ASGI, KINDS, Server, running_server
 
 AnotherPerson = Callable[[], SitePage]
 
@@ -27,6 +27,7 @@ MUG = "Stoneware mug"
 TEA = "Sencha, first flush"
 
 on_asgi = pytest.mark.parametrize("server", [ASGI], indirect=True)
+on_gunicorn = pytest.mark.parametrize("server", KINDS, indirect=True)
 both_ways = pytest.mark.parametrize("server", [ASGI, ENVOY], indirect=True)
 
 
@@ -243,6 +244,7 @@ def test_the_server_goes_away_and_comes_back(
         site.expect_card(order, "paid")
 
 
+@on_gunicorn
 def test_a_reload_of_the_server_is_a_short_break(
     server: Server,
     site: SitePage,

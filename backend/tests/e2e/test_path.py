@@ -136,7 +136,8 @@ def test_the_board_moves_to_the_other_way_and_goes_on(
     EchoPage(site.page).choose(f"path-{IN_PROCESS}")
     site.expect_live()
     expect(site.connection_text).to_have_text("live, in-process")
-    moved = [request.url for request in witness.requests[before:]]
+    # The catalogue looks at the stock when it likes.
+    moved = [request.url for request in witness.requests[before:] if "ListProducts" not in request.url]
     assert moved == [f"{urls[IN_PROCESS]}/orders.v1.OrderService/StreamOrderUpdates"], "from the last token on"
     staff.advance(order, "paid")
     site.expect_card(order, "packed")
