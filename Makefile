@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help demo dev grpc envoy setup tools seed test test-backend test-postgres test-frontend test-e2e conformance smoke \
-	lint lint-backend lint-frontend lint-protos check-protos protos fmt fuzz lock clean
+	soak lint lint-backend lint-frontend lint-protos check-protos protos fmt fuzz lock clean
 
 # Any Python 3 will do to start with: the script looks for one that is new enough, or takes the one that PYTHON names.
 ANY_PYTHON := $(firstword $(foreach name,python3 python3.13 python3.12 python3.11 $(PYTHON),$(shell command -v $(name) 2>/dev/null)))
@@ -65,6 +65,9 @@ smoke: tools ## Check a running site: URL=http://127.0.0.1:8000 ENVOY_URL=http:/
 
 fuzz: tools ## Search for requests that break the bridge, for 30 seconds (ARGS="--seconds 300 --seed 1")
 	cd backend && ../.venv/bin/python -m tests.fuzz $(ARGS)
+
+soak: tools ## Load, restarts and slow callers against all servers, for some minutes (ARGS="restarts" picks a part)
+	cd backend && ../.venv/bin/python -m tests.soak $(ARGS)
 
 lint-backend: tools
 	cd backend && ../.venv/bin/ruff check . && ../.venv/bin/ruff format --check .
