@@ -26,7 +26,7 @@ from tests.databases import Database, copied_database
 from tests.native_server.process import running_rungrpc
 from tests.servers import BACKEND_DIR, KINDS, SIGNS_OF_FAULTS, Server, running_server
 
-SETTINGS = "tests.contract.settings"
+SETTINGS = "tests.contract.database_settings"
 JSON = {"DJANGO_LOG_FORMAT": "json", "WEB_ACCESS_LOG": "1"}
 
 BREAK = """

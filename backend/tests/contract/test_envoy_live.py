@@ -12,14 +12,6 @@ import pytest
 from tests.contract.control import Control
 from tests.contract.envoy import EnvoyTransport
 from tests.contract.grpc_web import MODES
-from tests.contract.test_caller import (  # noqa: F401
-    cookie,
-    email,
-    test_no_call_sees_the_user_of_another,
-    test_nobody,
-    test_over_native_grpc,
-    test_the_user_of_the_session,
-)
 from tests.contract.test_deadline import (  # noqa: F401
     test_a_call_that_waits_for_its_requests_is_ended_on_time,
     test_a_stream_is_ended_on_time,
