@@ -2,8 +2,8 @@
 that a page has made.
 
 Proxies hand on a request's headers as metadata, the session's cookie among them. So whoever serves native gRPC has to
-ask what an HTTP server asks: whether this page may use that cookie. The host is what the proxy says in
-`x-forwarded-host`; it has to set that itself, whatever its callers send.
+ask what an HTTP server asks: whether this page may use that cookie. Which host it has called, and whether by HTTPS, the
+proxy says in `x-forwarded-host` and `x-forwarded-proto`; it has to set both itself, whatever its callers send.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ MARKS = frozenset(("origin", "sec-fetch-site", "x-grpc-web"))
 """Metadata that browsers and clients of gRPC-Web send, and native clients do not."""
 
 HOST = "x-forwarded-host"
+SCHEME = "x-forwarded-proto"
 
 Entries = Iterable[tuple[str, str | bytes]]
 
@@ -35,8 +36,8 @@ class TranslatedRequest:
         return self._headers.get(HOST if name == "host" else name)
 
     def scheme(self) -> str:
-        """Gives `http`. A proxy that takes HTTPS says so by the header that `SECURE_PROXY_SSL_HEADER` names."""
-        return "http"
+        """Gives `http` or `https`, as the page has come to the proxy."""
+        return "https" if self._headers.get(SCHEME) == "https" else "http"
 
 
 def translated_request(entries: Entries) -> TranslatedRequest | None:

@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -40,10 +41,15 @@ CONCURRENCY = 2
 def reserved_address() -> Iterator[str]:
     """Gives an address that nobody else gets until the end of the block, for an Envoy that others hear of before."""
     with socket.socket() as holder:
-        if hasattr(socket, "SO_REUSEPORT"):  # as Envoy sets it: it may listen where somebody is bound who does not
+        if (
+            sys.platform == "linux"
+        ):  # where Envoy sets this as well, and so may listen beside somebody who is only bound
             holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         holder.bind((HOST, 0))
-        yield f"{HOST}:{holder.getsockname()[1]}"
+        address = f"{HOST}:{holder.getsockname()[1]}"
+        if sys.platform != "linux":
+            holder.close()
+        yield address
 
 
 def program() -> str:

@@ -97,12 +97,14 @@ def test_pages(settings: Any, entries: list[tuple[str, str]], expected: tuple[st
     assert refusal(*entries) == expected
 
 
-def test_a_proxy_may_say_how_the_browser_came(settings: Any) -> None:
-    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+@pytest.mark.parametrize("setting", [None, ("HTTP_X_FORWARDED_PROTO", "https")])
+def test_the_proxy_says_how_the_browser_came(settings: Any, setting: tuple[str, str] | None) -> None:
+    settings.SECURE_PROXY_SSL_HEADER = setting
     page = (WEB, HOST, ("origin", "https://testserver:8080"), COOKIE)
     assert refusal(*page, ("x-forwarded-proto", "https")) is TAKEN
     assert refusal(*page, ("x-forwarded-proto", "http")) == FOREIGN_PAGE
     assert refusal(*page) == FOREIGN_PAGE
+    assert refusal(WEB, HOST, OWN, COOKIE, ("x-forwarded-proto", "https")) == FOREIGN_PAGE
 
 
 def test_a_refusal_is_logged_as_a_call_and_as_django_does(caplog: pytest.LogCaptureFixture) -> None:

@@ -151,10 +151,11 @@ def test_callers_cannot_say_where_they_are(any_wire: EnvoyTransport | NativeTran
     assert not entry.endswith(f",{claimed}")
 
 
-def test_callers_cannot_say_which_host_they_call(any_wire: EnvoyTransport | NativeTransport, envoy: Envoy) -> None:
-    assert shown(any_wire, "x-forwarded-host", ("x-forwarded-host", "evil.example.org")) == [
-        f"x-forwarded-host={envoy.edge}"
-    ]
+def test_callers_cannot_say_what_they_call(any_wire: EnvoyTransport | NativeTransport, envoy: Envoy) -> None:
+    """By which host and which scheme, of which the site's own origin is made."""
+    claimed = [("x-forwarded-host", "evil.example.org"), ("x-forwarded-proto", "https")]
+    assert shown(any_wire, "x-forwarded-host", *claimed) == [f"x-forwarded-host={envoy.edge}"]
+    assert shown(any_wire, "x-forwarded-proto", *claimed) == ["x-forwarded-proto=http"]
 
 
 def test_callers_cannot_use_envoy_s_own_headers(any_wire: EnvoyTransport | NativeTransport) -> None:
