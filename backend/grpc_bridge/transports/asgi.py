@@ -18,6 +18,7 @@ from grpc_bridge.protocol.metadata import Metadatum, decode_metadata
 from grpc_bridge.protocol.negotiation import HttpAnswer
 from grpc_bridge.protocol.status import StatusError
 from grpc_bridge.registry import Registry
+from grpc_bridge.shutdown import drain_at_signals
 from grpc_bridge.transports.asgi_request import Event, Receive, RequestBody
 from grpc_bridge.transports.guard import HandlerGuard
 
@@ -132,6 +133,8 @@ class AsgiBridge:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request of an ASGI server, or one scope of another type."""
         is_http = scope["type"] == "http"
+        if scope["type"] == "lifespan":
+            drain_at_signals()  # what the server would tell the application at its end comes after the last stream
         decision = self._admission.decide(_head(scope), AsgiRequest(scope)) if is_http else None
         if decision is None:
             await self._application(scope, receive, send)

@@ -21,12 +21,35 @@ MESSAGE_OVERHEAD_BYTES = 64
 """What a waiting message counts for beyond its length, so that empty ones are not free."""
 
 
+ASK_AGAIN_SECONDS = 5.0
+"""How long gunicorn is asked for the next piece of a stream before it is asked anew. It takes a caller that sends
+nothing for its `timeout` for gone, and over HTTP/2 it forgets who waits for a piece of a connection that is lost; both
+only as long as it is not asked again."""
+
+
+def patiently(receive: Receive) -> Receive:
+    """Gives a `receive` for the pieces of a stream, which may be far apart. Not for what follows them."""
+    if not getattr(receive, "__module__", "").startswith("gunicorn."):
+        return receive
+
+    async def ask() -> Event:
+        while True:
+            try:
+                async with asyncio.timeout(ASK_AGAIN_SECONDS):
+                    return await receive()
+            except TimeoutError:
+                continue
+
+    return ask
+
+
 class RequestBody:
     """The messages of a request. Only one coroutine receives at a time: ASGI has one queue for body and disconnect."""
 
     def __init__(self, call: Call, receive: Receive) -> None:
         self._call = call
         self._receive = receive
+        self._receive_piece = patiently(receive) if call.method.request_streaming else receive
         self.ended = False
         """Whether the body has been received to its end, or nobody is there any more to send the rest."""
         self._closed = False
@@ -61,7 +84,7 @@ class RequestBody:
         return call.one_message(messages)
 
     async def _receive_chunk(self) -> tuple[bytes, bool]:
-        event = await self._receive()
+        event = await self._receive_piece()
         if event["type"] == "http.disconnect":
             self.ended = True
             self._call.context.disconnect()

@@ -1,4 +1,4 @@
-"""What stops a handler that runs in a task: the deadline, the disconnect, `context.cancel()`."""
+"""What is around a handler that runs in a task, and what stops it: the deadline, the disconnect, `context.cancel()`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import time
 from types import TracebackType
 from typing import Protocol
 
+from grpc_bridge import call_id
 from grpc_bridge.call import Call
 from grpc_bridge.limits import StreamClock, leave, too_late
 from grpc_bridge.protocol.status import StatusCode, StatusError
@@ -48,6 +49,7 @@ class HandlerGuard:
         task = asyncio.current_task()
         assert task is not None
         self._task = task
+        self._token = call_id.begin(self._context)
         self._context.on_terminate = self._terminated
         if self._context.deadline is not None:
             self._deadline = self._loop.call_later(self._context.deadline - time.monotonic(), self._context.expire)
@@ -113,4 +115,5 @@ class HandlerGuard:
             self._context.disconnect()
         self._context.finish()
         self._request.close()
+        call_id.end(self._token)
         return ours

@@ -23,7 +23,7 @@ from tests.contract.methods import ASYNC, SYNC
 from tests.contract.native import NativeTransport, connect
 from tests.contract.servicers.lifetime import CALLBACK, CANCELLED, INACTIVE, RPC_ERROR, STARTED
 from tests.contract.short_times import BODY_SECONDS, IDLE_SECONDS, STREAM_SECONDS
-from tests.databases import Database
+from tests.databases import NO_DATABASE
 from tests.servers import KINDS, Server, running_server
 
 IN_TIME_SECONDS = 5.0
@@ -34,13 +34,11 @@ LATE = Answer((), grpc.StatusCode.DEADLINE_EXCEEDED, f"The request did not arriv
 
 
 @pytest.fixture(scope="module", params=KINDS)
-def hasty_server(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, migrated: Database
-) -> Iterator[Server]:
+def hasty_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Each server in turn."""
     directory = tmp_path_factory.mktemp(f"hasty-{request.param}")
     settings = "tests.contract.short_times"
-    with running_server(request.param, directory, settings=settings, database=migrated) as server:
+    with running_server(request.param, directory, settings=settings, database=NO_DATABASE) as server:
         yield server
 
 

@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 import envoy_config
-
 import postgres
 from tests.databases import Database, migrated_database
 from tests.servers import ASGI, BACKEND_DIR, HOST
