@@ -6,14 +6,16 @@ comes in the headers, as "Trailers-Only" of the specification; and `grpc-accept-
 
 from __future__ import annotations
 
+import http.client
 from collections.abc import Iterator
 
 from google.protobuf.message import Message
 
 from grpc_bridge.codes import GRPCIO_CODES
 from grpc_bridge.protocol.status import StatusCode, decode_message
-from tests.contract.case import Metadata
+from tests.contract.case import Answer, Call, Metadata
 from tests.contract.grpc_web import HTTP_HEADERS, GrpcWebTransport, Reply, Status, metadata_of
+from tests.contract.methods import METHODS
 
 ENVOY_HEADERS = HTTP_HEADERS | {"grpc-accept-encoding", "grpc-encoding"}
 STATUS_HEADERS = ("grpc-status", "grpc-message")
