@@ -1,14 +1,16 @@
 """Which calls there are to be: both transports ask here what a request is, and do nothing else with its head.
 
-request head -> Admission.decide -> a Call to serve, an HttpAnswer to send, or None: the request is Django's
+request head -> Admission.decide    -> a Call to serve, an HttpAnswer to send, or None: the request is Django's
+known head   -> Admission.make_call -> a Call, or the HttpAnswer to a deadline that cannot be understood
 """
 
 from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable, Iterable
 from functools import partial
-from typing import NamedTuple, Protocol
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
@@ -18,9 +20,9 @@ from grpc_bridge.call import Call
 from grpc_bridge.call_log import LoggedCall
 from grpc_bridge.call_state import CallSource
 from grpc_bridge.conf import BridgeSettings, load_settings
-from grpc_bridge.context import AsyncContext, SyncContext
 from grpc_bridge.cors import configured_cors
 from grpc_bridge.interceptors import intercepted
+from grpc_bridge.plan import CorsHeaders, KnownHeads, Plan
 from grpc_bridge.policy import RequestSource, SitePolicy
 from grpc_bridge.protocol.compression import ACCEPT_ENCODING, request_encoding
 from grpc_bridge.protocol.negotiation import HttpAnswer, answer_wire, classify
@@ -28,6 +30,8 @@ from grpc_bridge.protocol.status import StatusCode, StatusError
 from grpc_bridge.protocol.timeout import decode_timeout
 from grpc_bridge.protocol.wire import GRPCIO, BinaryWire
 from grpc_bridge.registry import Method, Registry
+
+K = TypeVar("K", bound=KnownHeads)
 
 logger = logging.getLogger("grpc_bridge")
 
@@ -39,7 +43,6 @@ class RequestHead(NamedTuple):
     path: str
     content_type: str | None
     accept: str | None
-    timeout: str | None
     encoding: str | None
     accept_encoding: str | None
     has_http_trailers: bool
@@ -53,11 +56,15 @@ class Source(CallSource, RequestSource, Protocol):
     """The request itself, for what its head does not say and hardly any call needs."""
 
 
-class Admission:
+class Admission(Generic[K]):
     """Decides about requests, by what is registered and set. `override_settings` in a test counts at once."""
 
-    def __init__(self, registry: Registry, settings: BridgeSettings) -> None:
+    def __init__(
+        self, registry: Registry, settings: BridgeSettings, knows: Callable[[BridgeSettings, Iterable[str]], K]
+    ) -> None:
+        """`knows` makes what the transport keeps plans in; it is made anew when settings change."""
         self._methods = registry
+        self._knows = knows
         self._apply(settings)
         setting_changed.connect(self._on_setting_changed)
 
@@ -66,6 +73,9 @@ class Admission:
         self._registry = intercepted(self._methods, settings.interceptors)
         self._cors = configured_cors(settings)
         self._policy = SitePolicy(self._cors)
+        self._grpcio_plans: dict[str, Plan] = {}
+        headers = self._policy.headers
+        self.known: K | None = None if headers is None else self._knows(settings, headers)
 
     def _on_setting_changed(self, setting: str, **_: object) -> None:
         settings = self._settings
@@ -76,8 +86,8 @@ class Admission:
                 logger.error("The settings before stay in force: %s", error)
         self._apply(settings)
 
-    def decide(self, head: RequestHead, source: Source) -> Call | HttpAnswer | None:
-        """Gives the call that a request makes, the answer to one that cannot make any, or None for Django's."""
+    def decide(self, head: RequestHead, source: Source) -> Plan | HttpAnswer | None:
+        """Gives the plan for the call that a request makes, the answer to one that makes none, or None for Django's."""
         method = self._registry.find(head.path)
         if self._cors is not None and head.http_method == "OPTIONS":
             preflight = self._cors.preflight(head, method is not None, source)
@@ -86,20 +96,26 @@ class Admission:
         wire = classify(method is not None, head.http_method, head.content_type, head.has_http_trailers)
         if wire is None:
             return None
+        cors = self._cors_headers(head.origin)
         refusal = self._policy.refusal(head, source)
         if refusal is not None:
-            return self._answer(refusal, head)
+            return _readable(refusal, cors)
         if isinstance(wire, HttpAnswer):
-            return self._answer(wire, head)
+            return _readable(wire, cors)
         try:
-            call = self._admit(method or self._registry.find_generic(head.path), wire, head, source)
+            return self._plan(method, wire, head, source)
         except StatusError as error:
-            if call_log.is_on(self._settings):
-                call_log.log_refused(head.path, source, error)
-            return self._answer(_refused(wire, head.accept, error), head)
-        if self._cors is not None:
-            call.cors = partial(self._cors.answer_headers, head.origin)
-        return call
+            return self._refused(head.path, answer_wire(wire, head.accept), cors, error, source)
+
+    def make_call(self, plan: Plan, source: CallSource, timeout: str | None) -> Call | HttpAnswer:
+        """Gives the call that a request makes whose head has this plan, or its refusal. `timeout` is the header."""
+        deadline = None
+        if timeout is not None:
+            try:
+                deadline = time.monotonic() + decode_timeout(timeout)
+            except StatusError as error:
+                return self._refused(plan.path, plan.wire, plan.cors, error, source)
+        return self._call(plan, source, deadline)
 
     def decide_grpcio(self, path: str, source: CallSource, deadline: float | None) -> Call | HttpAnswer:
         """Gives the call, or the refusal, of a request that a grpcio server has taken for an RPC and read the head of.
@@ -107,47 +123,67 @@ class Admission:
         Hosts and origins are for HTTP servers. `deadline` is on the clock of `time.monotonic()`.
         """
         try:
-            return self._admit_grpcio(path, source, deadline)
+            plan = self._grpcio_plans.get(path) or self._plan_grpcio(path)
+            source.check_metadata_size(self._settings)
         except StatusError as error:
-            if call_log.is_on(self._settings):
-                call_log.log_refused(path, source, error)
-            return _refused(GRPCIO, None, error)
+            return self._refused(path, GRPCIO, None, error, source)
+        return self._call(plan, source, deadline)
 
-    def _answer(self, answer: HttpAnswer, head: RequestHead) -> HttpAnswer:
-        """Gives an answer so that a page which may call can read it."""
-        if self._cors is None:
-            return answer
-        keys = (name for name, _ in answer.headers if name.startswith("grpc-"))
-        return answer._replace(headers=(*answer.headers, *self._cors.answer_headers(head.origin, keys)))
-
-    def _admit(self, method: Method | None, wire: BinaryWire, head: RequestHead, source: CallSource) -> Call:
+    def _plan(self, method: Method | None, wire: BinaryWire, head: RequestHead, source: Source) -> Plan:
+        # A generic handler may say something else next time, and without a host the server's address has a say.
+        holds = method is not None and head.host is not None and self._policy.holds(head, source)
+        method = method or self._registry.find_generic(head.path)
         if method is None:
             raise StatusError(StatusCode.UNIMPLEMENTED, "Method not found!")
         source.check_metadata_size(self._settings)
-        encoding = None if head.encoding is None else request_encoding(head.encoding)
-        deadline = None if head.timeout is None else time.monotonic() + decode_timeout(head.timeout)
-        context = (AsyncContext if method.is_async else SyncContext)(head.path, source, deadline, head.accept_encoding)
-        return self._kind()(method, wire, answer_wire(wire, head.accept), context, self._settings, encoding)
+        return Plan(
+            method,
+            head.path,
+            wire,
+            answer_wire(wire, head.accept),
+            self._settings,
+            request_encoding=None if head.encoding is None else request_encoding(head.encoding),
+            accept_encoding=head.accept_encoding,
+            cors=self._cors_headers(head.origin),
+            holds_for_its_head=holds,
+        )
 
-    def _admit_grpcio(self, path: str, source: CallSource, deadline: float | None) -> Call:
-        method = self._registry.find(path) or self._registry.find_generic(path)
+    def _plan_grpcio(self, path: str) -> Plan:
+        method = self._registry.find(path)
+        is_registered = method is not None
+        method = method or self._registry.find_generic(path)
         if method is None:
             raise StatusError(StatusCode.UNIMPLEMENTED, "Method not found!")
-        source.check_metadata_size(self._settings)
         # Which encodings the caller takes is known to grpcio alone.
-        context = (AsyncContext if method.is_async else SyncContext)(path, source, deadline, ACCEPT_ENCODING[1])
-        return self._kind()(method, GRPCIO, GRPCIO, context, self._settings)
+        plan = Plan(method, path, GRPCIO, GRPCIO, self._settings, accept_encoding=ACCEPT_ENCODING[1])
+        if is_registered:
+            self._grpcio_plans[path] = plan
+        return plan
 
-    def _kind(self) -> type[Call]:
-        return LoggedCall if call_log.is_on(self._settings) else Call
+    def _call(self, plan: Plan, source: CallSource, deadline: float | None) -> Call:
+        context = plan.context_type(plan.path, source, deadline, plan.accept_encoding)
+        return (LoggedCall if plan.settings.log_calls and call_log.is_on() else Call)(plan, context)
+
+    def _cors_headers(self, origin: str | None) -> CorsHeaders | None:
+        return None if self._cors is None else partial(self._cors.answer_headers, origin)
+
+    def _refused(
+        self, path: str, wire: BinaryWire, cors: CorsHeaders | None, error: StatusError, source: CallSource
+    ) -> HttpAnswer:
+        """Gives the answer to a call that never began. `wire` is that of the answer."""
+        if self._settings.log_calls and call_log.is_on():
+            call_log.log_refused(path, source, error)
+        status = error.code, error.message
+        headers = [("content-type", wire.content_type), *error.headers]
+        return _readable(HttpAnswer(200, headers, wire.trailers(*status), wire.http_trailers(*status)), cors)
 
 
-def _refused(request_wire: BinaryWire, accept: str | None, error: StatusError) -> HttpAnswer:
-    """Gives the answer to a call that never began."""
-    wire = answer_wire(request_wire, accept)
-    status = error.code, error.message
-    headers = [("content-type", wire.content_type), *error.headers]
-    return HttpAnswer(200, headers, wire.trailers(*status), wire.http_trailers(*status))
+def _readable(answer: HttpAnswer, cors: CorsHeaders | None) -> HttpAnswer:
+    """Gives an answer so that a page which may call can read it."""
+    if cors is None:
+        return answer
+    keys = (name for name, _ in answer.headers if name.startswith("grpc-"))
+    return answer._replace(headers=(*answer.headers, *cors(keys)))
 
 
 def peer_address(host: str | None, port: int | str | None) -> str:

@@ -3,63 +3,59 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Any
 
 from grpc_bridge.call_state import CallContext
 from grpc_bridge.conf import BridgeSettings
 from grpc_bridge.limits import StreamClock
-from grpc_bridge.protocol.compression import ACCEPT_ENCODING, Encoding
+from grpc_bridge.plan import Plan
 from grpc_bridge.protocol.frames import larger_than_max
 from grpc_bridge.protocol.negotiation import HttpAnswer
 from grpc_bridge.protocol.status import StatusCode, StatusError
 from grpc_bridge.protocol.wire import BinaryWire, RequestReader
-from grpc_bridge.registry import Method
 
 logger = logging.getLogger("grpc_bridge")
-
-STREAM_HEADERS = (
-    ("cache-control", "no-cache, no-transform"),  # no cache may keep it, no proxy may compress and so collect it
-    ("x-accel-buffering", "no"),  # nginx and those that follow it pass each message on at once
-)
 
 
 class Call:
     """A call that has been admitted: its method exists and its headers are understood.
 
-    `request_encoding` is how messages of the request may be compressed. `clock` is set for streams that may not take
-    any time they like. `cors` is None where CORS is off, else it gives the headers for it, by the keys of the metadata
-    that is sent.
+    `method` is the plan's until an interceptor chooses another. `clock` is set for streams that may not take any time
+    they like.
     """
 
-    __slots__ = ("clock", "context", "cors", "method", "request_encoding", "request_wire", "settings", "wire")
+    __slots__ = ("clock", "context", "method", "plan")
 
-    def __init__(
-        self,
-        method: Method,
-        request_wire: BinaryWire,
-        wire: BinaryWire,
-        context: CallContext,
-        settings: BridgeSettings,
-        request_encoding: Encoding | None = None,
-    ) -> None:
-        self.method = method
-        self.request_wire = request_wire
-        self.request_encoding = request_encoding
-        self.wire = wire
+    def __init__(self, plan: Plan, context: CallContext) -> None:
+        self.plan = plan
+        self.method = plan.method
         self.context = context
-        self.settings = settings
         self.clock: StreamClock | None = None
-        self.cors: Callable[[Iterable[str]], Iterable[tuple[str, str]]] | None = None
+
+    @property
+    def settings(self) -> BridgeSettings:
+        """What is set for the bridge."""
+        return self.plan.settings
+
+    @property
+    def wire(self) -> BinaryWire:
+        """The wire of the answer."""
+        return self.plan.wire
 
     def reader(self) -> RequestReader:
         """Gives a reader for the request's body."""
-        return self.request_wire.reader(self.settings.max_receive_message_bytes, self.request_encoding)
+        return self.plan.request_wire.reader(self.plan.max_receive_bytes, self.plan.request_encoding)
 
     def read_body(self, body: bytes) -> Iterable[bytes]:
         """Gives the messages of a body that is there as a whole. Iterating raises `StatusError` for bad input."""
-        return self.request_wire.read_body(body, self.settings.max_receive_message_bytes, self.request_encoding)
+        return self.plan.request_wire.read_body(body, self.plan.max_receive_bytes, self.plan.request_encoding)
+
+    def message_of(self, body: bytes) -> bytes:
+        """Gives the one message of a body that is there as a whole. Raises `StatusError` for bad input."""
+        message = self.plan.request_wire.only_message(body, self.plan.max_receive_bytes)
+        return self.one_message(self.read_body(body)) if message is None else message
 
     def one_message(self, messages: Iterable[bytes]) -> bytes:
         """Gives the message of a request that has one. Raises `StatusError` UNIMPLEMENTED for any other number."""
@@ -85,24 +81,16 @@ class Call:
                 "%s gave a response that cannot be serialized (call %s)", self.method.path, self.context.call_id
             )
             raise StatusError(StatusCode.INTERNAL, "Failed to serialize response!") from None
-        limit = self.settings.max_send_message_bytes
-        if len(message) > limit:
-            raise larger_than_max("Sent", len(message), limit)
+        if len(message) > self.plan.max_send_bytes:
+            raise larger_than_max("Sent", len(message), self.plan.max_send_bytes)
         return message
 
     def headers(self) -> list[tuple[str, str]]:
         """Gives the response headers but for the length, initial metadata included. They are final from now on."""
-        context = self.context
-        headers = [("content-type", self.wire.content_type), *context.initial_pairs]
-        if context.response_encoding is not None:
-            headers.append(("grpc-encoding", context.response_encoding.name))
-        if self.cors is not None:
-            headers.extend(self.cors([name for name, _ in headers[1:]]))
-        if self.wire.needs_http_trailers:
-            headers.append(ACCEPT_ENCODING)
-        elif self.method.response_streaming:
-            headers.extend(STREAM_HEADERS)
-        return headers
+        pairs, encoding = self.context.initial_pairs, self.context.response_encoding
+        if not pairs and encoding is None:
+            return list(self.plan.plain_headers)
+        return self.plan.headers(pairs, encoding)
 
     def message(self, payload: bytes) -> bytes:
         """Gives the bytes that carry one message of the answer, compressed if the handler asked for it."""

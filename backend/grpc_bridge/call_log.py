@@ -19,11 +19,8 @@ from typing import Any
 
 from grpc_bridge.call import Call
 from grpc_bridge.call_state import CallContext, CallSource
-from grpc_bridge.conf import BridgeSettings
-from grpc_bridge.protocol.compression import Encoding
+from grpc_bridge.plan import Plan
 from grpc_bridge.protocol.status import StatusCode, StatusError
-from grpc_bridge.protocol.wire import BinaryWire
-from grpc_bridge.registry import Method
 
 logger = logging.getLogger("grpc_bridge.calls")
 
@@ -34,9 +31,9 @@ _is_plain = re.compile(r"[\w./:\[\]-]{1,200}", re.ASCII).fullmatch
 _NAMES = [code.name for code in StatusCode]
 
 
-def is_on(settings: BridgeSettings) -> bool:
-    """Whether calls are logged now: by the setting, and by what becomes of the line."""
-    return settings.log_calls and logger.isEnabledFor(logging.INFO)
+def is_on() -> bool:
+    """Whether a line would be written now, if the settings want one."""
+    return logger.isEnabledFor(logging.INFO)
 
 
 class LoggedCall(Call):
@@ -44,16 +41,8 @@ class LoggedCall(Call):
 
     __slots__ = ("_started", "request_bytes", "request_messages", "response_bytes", "response_messages")
 
-    def __init__(
-        self,
-        method: Method,
-        request_wire: BinaryWire,
-        wire: BinaryWire,
-        context: CallContext,
-        settings: BridgeSettings,
-        request_encoding: Encoding | None = None,
-    ) -> None:
-        super().__init__(method, request_wire, wire, context, settings, request_encoding)
+    def __init__(self, plan: Plan, context: CallContext) -> None:
+        super().__init__(plan, context)
         self.request_messages = self.request_bytes = self.response_messages = self.response_bytes = 0
         self._started = time.perf_counter()
         context.at_end(self._log)

@@ -51,6 +51,9 @@ class CallContext:
     """The state of one call. A call is over once: by its handler's end, or before by `terminate`."""
 
     aborted = False
+    untouched = True
+    """Whether nothing at all has been set, which is quicker to see than what `plain` says."""
+
     _active = True
     _early_end: StatusError | None = None
     _code: StatusCode | None = None
@@ -117,6 +120,7 @@ class CallContext:
 
     def set_code(self, code: grpc.StatusCode) -> None:
         """Sets the code of the status that the call ends with when the handler returns."""
+        self.untouched = False
         self._code = self._code_of(code)
 
     def set_details(self, details: str) -> None:
@@ -124,10 +128,12 @@ class CallContext:
 
         Raises `TypeError` for what is neither text nor, as grpcio takes too, bytes.
         """
+        self.untouched = False
         self._details = _text_of(details)
 
     def set_trailing_metadata(self, trailing_metadata: Metadata) -> None:
         """Sets the metadata that travels with the status. Raises `ValueError` for what may not travel."""
+        self.untouched = False
         given = tuple(trailing_metadata or ())
         self._trailing_pairs = encode_metadata(given)
         self._given_trailing = given
@@ -143,6 +149,7 @@ class CallContext:
         """
         if self._initial_sent:
             return
+        self.untouched = False
         encoding = _ENCODINGS[compression]
         self.response_encoding = encoding if encoding and is_accepted(encoding, self._accept_encoding) else None
 
@@ -151,6 +158,7 @@ class CallContext:
         self._skips_compression = True
 
     def _set_initial_metadata(self, initial_metadata: Metadata) -> None:
+        self.untouched = False
         self._initial_pairs = encode_metadata(initial_metadata)
         self._initial_sent = True
         if self.on_initial_metadata is not None:
@@ -162,6 +170,7 @@ class CallContext:
         return GRPC_CODES[code] if isinstance(code, grpc.StatusCode) else StatusCode.UNKNOWN
 
     def _set_abort(self, code: grpc.StatusCode, details: str) -> None:
+        self.untouched = False
         self._code = self._code_of(code)
         self._details = _text_of(details)
         if self._code is StatusCode.OK:  # an abort is no success; grpcio answers the same
@@ -247,6 +256,7 @@ class CallContext:
         """Takes the status of a call whose handler raised `error`."""
         if self._early_end is not None and isinstance(error, grpc.RpcError):
             return  # the end itself, as the iterator of requests raised it
+        self.untouched = False
         self._code, self._details = status_of(error, self)
 
     def reject(self, error: StatusError) -> bool:
@@ -255,6 +265,7 @@ class CallContext:
             if not self._active:
                 return False
             self._active = False
+            self.untouched = False
             self._early_end = error
         self._run_callbacks()
         return True
@@ -274,8 +285,9 @@ class CallContext:
 
     def finish(self) -> None:
         """Ends the call because its handler has ended."""
-        with _callbacks_lock:
-            self._active = False
+        # Without the lock, which would cost as much as all else that is known of a plain call: whoever adds a callback
+        # at this moment sees afterwards that the call is over.
+        self._active = False
         if self._callbacks:
             self._run_callbacks()
 
@@ -287,7 +299,9 @@ class CallContext:
             if self._callbacks is None:
                 self._callbacks = []
             self._callbacks.append(callback)
-            return True
+        if not self._active:  # `finish` may not have seen it
+            self._run_callbacks()
+        return True
 
     def _run_callbacks(self) -> None:
         with _callbacks_lock:

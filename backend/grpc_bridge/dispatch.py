@@ -17,6 +17,7 @@ from typing import Any
 
 import grpc
 
+from grpc_bridge.batches import write_in_batches
 from grpc_bridge.call import Call
 from grpc_bridge.channels import FrameQueue, LoopMessages, MessageStream
 from grpc_bridge.context import AsyncContext
@@ -115,10 +116,15 @@ async def run_stream_async(call: Call, request: bytes | MessageStream, write: Wr
     """
     context, frame, encode = call.context, call.message, call.encode
 
-    async def respond(response: Any) -> None:
+    def framed(response: Any) -> bytes | None:
         if context.aborted:  # and the exception was swallowed; for `def` handlers grpcio goes on all the same
-            return
-        await write(frame(encode(response)))
+            return None
+        context.first_message_given()
+        return frame(encode(response))
+
+    async def respond(response: Any) -> None:
+        if (made := framed(response)) is not None:
+            await write(made)
 
     try:
         if not isinstance(context, AsyncContext):
@@ -127,7 +133,11 @@ async def run_stream_async(call: Call, request: bytes | MessageStream, write: Wr
             await in_context(_run_stream_intercepted(call, request, write), copy_context())
         else:
             argument = call.decode(request) if isinstance(request, bytes) else async_requests(call, context, request)
-            await give_responses(call.method, argument, context, respond)
+            if call.method.is_async_generator and callers_thread.get() is None:  # who calls from here asks for each
+                async with aclosing(call.method.behavior(argument, context)) as responses:
+                    await write_in_batches(responses, framed, write)
+            else:
+                await give_responses(call.method, argument, context, respond)
     except Exception as error:
         context.fail(error)
 

@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from concurrent.futures import Executor
 from contextlib import contextmanager, nullcontext
-from contextvars import copy_context
+from contextvars import ContextVar, copy_context
 from typing import Any
 
-from asgiref.sync import AsyncToSync, SyncToAsync, ThreadSensitiveContext
+from asgiref.sync import AsyncToSync, SyncToAsync
 from django.core.cache import caches, close_caches
 from django.core.cache.backends.base import BaseCache
 from django.core.handlers.base import reset_urlconf
@@ -32,7 +32,13 @@ from grpc_bridge.loops import callers_thread
 
 _DJANGO_RECEIVERS = {id(receiver) for receiver in (close_caches, close_old_connections, reset_queries, reset_urlconf)}
 
-_thread = threading.local()
+
+class _Thread(threading.local):
+    has_connections = False
+    """Whether this thread has used a database since its connections were last closed."""
+
+
+_thread = _Thread()
 
 
 class Call:
@@ -41,17 +47,37 @@ class Call:
 
 def call_started() -> None:
     """Sends `request_started`, if need be. For the thread of a `def` handler, before it runs."""
-    if getattr(_thread, "has_connections", False) or _heard_beyond_django(request_started):
+    if _thread.has_connections or _started.is_beyond_django():
         _send(request_started)
 
 
 def call_finished() -> None:
     """Sends `request_finished`, if need be. For the thread of a `def` handler, after it has run."""
-    if getattr(_thread, "has_connections", False) or _caches_are_closed() or _heard_beyond_django(request_finished):
+    if _thread.has_connections or _finished.is_beyond_django() or _caches_are_closed():
         _send(request_finished)
         _thread.has_connections = any(
             wrapper.connection is not None for wrapper in connections.all(initialized_only=True)
         )
+
+
+def nobody_cares() -> bool:
+    """Whether both of these would do nothing now. A handler may still use a database: then `call_finished` has work."""
+    return (
+        request_started.receivers == _started.django
+        and request_finished.receivers == _finished.django
+        and not _thread.has_connections
+        and not _caches_are_closed()
+    )
+
+
+def nobody_listens() -> bool:
+    """Whether nobody besides Django listens: then an `async def` handler needs no thread for the signals."""
+    return request_started.receivers == _started.django and request_finished.receivers == _finished.django
+
+
+def has_connections() -> bool:
+    """Whether this thread has used a database since its connections were last closed."""
+    return _thread.has_connections
 
 
 def _send(signal: Signal) -> None:
@@ -89,39 +115,79 @@ def _caches_are_closed() -> bool:
     return any(backend.close is not BaseCache.close for backend in backends)
 
 
-def _heard_beyond_django(signal: Signal) -> bool:
-    # Each entry begins with its key: the id of the receiver, or its dispatch_uid, and the id of the sender.
-    # A loop, because a generator would cost more than what it looks at.
-    for entry in signal.receivers:  # noqa: SIM110
-        if entry[0][0] not in _DJANGO_RECEIVERS:
+class _Audience:
+    """Who listens to a signal. It hardly ever changes, so what was found out stands while the list is the same."""
+
+    def __init__(self, signal: Signal) -> None:
+        self._signal = signal
+        self.django: list[Any] | None = None
+        """Receivers of which it was found out that they are all Django's own."""
+
+    def is_beyond_django(self) -> bool:
+        """Whether somebody besides Django listens."""
+        receivers = self._signal.receivers
+        if receivers == self.django:
+            return False
+        # Each entry begins with its key: the id of the receiver, or its dispatch_uid, and the id of the sender.
+        if any(entry[0][0] not in _DJANGO_RECEIVERS for entry in receivers):
             return True
-    return False
+        self.django = list(receivers)
+        return False
+
+
+_started, _finished = _Audience(request_started), _Audience(request_finished)
+
+
+thread_of_call: ContextVar[Any] = SyncToAsync.thread_sensitive_context
+"""Where asgiref looks for the key of the thread that sync code of the current call runs in."""
+
+_threads: MutableMapping[Any, Executor] = SyncToAsync.context_to_thread_executor
+"""Where it keeps those threads."""
 
 
 class AsyncCallThread:
-    """Around an `async def` handler: gives it a thread for sync code on demand and lets that go at its end."""
+    """Around an `async def` handler: gives it a thread for sync code on demand and lets that go at its end.
 
-    __slots__ = ("_callers_thread", "_context", "_token")
+    To asgiref it is what a `ThreadSensitiveContext` would be to code inside it: the key of the thread.
+    """
+
+    _exited = False  # asks asgiref
+
+    is_used = False
+    """Whether somebody has looked for the thread, and so perhaps made it."""
+
+    def __hash__(self) -> int:
+        # Threads are kept in a dictionary. Most calls never have one, and need not be looked for at their end.
+        self.is_used = True
+        return id(self)
 
     def __enter__(self) -> AsyncCallThread:
-        self._context = ThreadSensitiveContext()
-        self._token = SyncToAsync.thread_sensitive_context.set(self._context)
+        self._token = thread_of_call.set(self)
         self._callers_thread = callers_thread.get()
         if self._callers_thread is not None:
-            SyncToAsync.context_to_thread_executor[self._context] = self._callers_thread
+            _threads[self] = self._callers_thread
         return self
 
     def __exit__(self, *_: object) -> None:
-        SyncToAsync.thread_sensitive_context.reset(self._token)
-        executor = SyncToAsync.context_to_thread_executor.pop(self._context, None)
+        thread_of_call.reset(self._token)
+        executor = self._take()
         if self._callers_thread is not None:
             self._callers_thread.submit(copy_context().run, call_finished)
         elif executor is not None:
             _end_thread(executor)
 
+    def _take(self) -> Executor | None:
+        return _threads.pop(self, None) if self.is_used else None
+
+    def end(self) -> None:
+        """Lets the thread go that was made while this was in `thread_of_call`, if there is one."""
+        executor = self._take()
+        if executor is not None:
+            _end_thread(executor)
+
     async def started(self) -> None:
         """Sends `request_started` if somebody besides Django listens; `request_finished` then follows at the end."""
-        if _heard_beyond_django(request_started) or _heard_beyond_django(request_finished):
+        if _started.is_beyond_django() or _finished.is_beyond_django():
             with _connections_kept() if self._callers_thread is not None else nullcontext():
                 await request_started.asend(sender=Call)
 
@@ -132,10 +198,10 @@ def release_thread() -> None:
     For a stream that has asked the database who calls and will now wait for long: it would keep both until its end.
     Sync code that it runs later gets a new thread. Does nothing for a call that has none.
     """
-    context = SyncToAsync.thread_sensitive_context.get(None)
+    context = thread_of_call.get(None)
     if context is None or callers_thread.get() is not None:
         return
-    executor = SyncToAsync.context_to_thread_executor.pop(context, None)
+    executor = _threads.pop(context, None)
     if executor is not None:
         _end_thread(executor)
 

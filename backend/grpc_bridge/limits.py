@@ -28,25 +28,28 @@ def enter(call: Call) -> None:
 
     Of calls that begin in several threads at the same moment more may be turned away than need be, never too few.
     """
-    method, settings = call.method, call.settings
-    if method.request_streaming or method.response_streaming:
+    if not call.plan.is_unary:
         _streams.add(call)
-        maximum = settings.max_concurrent_streams
+        maximum = call.settings.max_concurrent_streams
         if maximum is not None and len(_streams) > maximum:
             _streams.discard(call)
             raise StatusError(StatusCode.RESOURCE_EXHAUSTED, "Concurrent stream limit exceeded!")
     else:
         _unary_calls.add(call)
-        maximum = settings.max_concurrent_calls
+        maximum = call.plan.max_calls
         if maximum is not None and len(_unary_calls) > maximum:
             _unary_calls.discard(call)
-            raise StatusError(StatusCode.RESOURCE_EXHAUSTED, "Concurrent RPC limit exceeded!")  # grpcio's words
+            raise too_many_calls()
+
+
+def too_many_calls() -> StatusError:
+    """Gives the error of a unary call that is one too many, in grpcio's words."""
+    return StatusError(StatusCode.RESOURCE_EXHAUSTED, "Concurrent RPC limit exceeded!")
 
 
 def leave(call: Call) -> None:
     """The call is over, if it was ever counted."""
-    _unary_calls.discard(call)
-    _streams.discard(call)
+    (_unary_calls if call.plan.is_unary else _streams).discard(call)
 
 
 def open_calls() -> tuple[int, int]:

@@ -11,11 +11,12 @@ import types
 from collections.abc import Callable, Coroutine, Generator
 from concurrent.futures import CancelledError, Executor, Future
 from contextvars import Context, ContextVar
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import grpc
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 LOOP_CHECK_SECONDS = 1.0
 """How often a thread that waits for an event loop looks whether there still is one."""
@@ -128,6 +129,47 @@ def in_context(coroutine: Coroutine[Any, Any, T], context: Context) -> Generator
             raise
         except BaseException as error:  # above all, the cancellation of the task
             step, argument = coroutine.throw, error
+
+
+class Suspended(Protocol[T_co]):
+    """What a coroutine is, and what an asynchronous generator gives when it is asked for its next value."""
+
+    def send(self, value: Any, /) -> Any:
+        """Goes on to where it waits next."""
+
+    def throw(self, error: BaseException, /) -> Any:
+        """Goes on with an exception."""
+
+    def close(self) -> None:
+        """Gives it up."""
+
+
+@types.coroutine
+def continued(coroutine: Suspended[T], awaited: Any) -> Generator[Any, Any, T]:
+    """Awaits the rest of a coroutine that was begun by hand. `awaited` is what its first step gave."""
+    while True:
+        try:
+            step, argument = coroutine.send, (yield awaited)
+        except GeneratorExit:
+            coroutine.close()
+            raise
+        except BaseException as error:  # above all, the cancellation of the task
+            step, argument = coroutine.throw, error
+        try:
+            awaited = step(argument)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+
+async def interrupted(coroutine: Suspended[T], error: BaseException) -> T:
+    """Does so where the coroutine shall find that error instead of what it waits for."""
+    try:
+        awaited = coroutine.throw(error)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+    return await continued(coroutine, awaited)
 
 
 def tell_loop(loop: asyncio.AbstractEventLoop, callback: Callable[..., object], *arguments: Any) -> bool:

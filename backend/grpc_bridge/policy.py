@@ -61,25 +61,38 @@ class SitePolicy:
         self._cors = cors
         self._uses_forwarded_host = settings.USE_X_FORWARDED_HOST
         self._scheme_key = settings.SECURE_PROXY_SSL_HEADER[0] if settings.SECURE_PROXY_SSL_HEADER else None
+        self.headers: tuple[str, ...] | None = ()
+        """What it looks at besides host, origin and sec-fetch-site, None where that is not only headers."""
+        if self._uses_forwarded_host:
+            self.headers += ("x-forwarded-host",)
+        if self._scheme_key is not None:
+            is_header = self._scheme_key.startswith("HTTP_")
+            self.headers = (*self.headers, self._scheme_key[5:].replace("_", "-").lower()) if is_header else None
         self._good_hosts: set[str | None] = set()
         self._kinds: dict[tuple[str | None, ...], int] = {}
 
     def refusal(self, head: RequestHead, source: RequestSource) -> HttpAnswer | None:
         """Gives the answer to a request that is not taken, None for one that is."""
-        host, origin, fetch_site = head.host, head.origin, head.fetch_site
-        if self._uses_forwarded_host:
-            forwarded = source.meta("HTTP_X_FORWARDED_HOST")
-            host = host if forwarded is None else forwarded
+        host = self._host_of(head, source)
         if host not in self._good_hosts and not self._is_good_host(host, source):
             return BAD_HOST
-        if origin is None:
-            if fetch_site in _OWN_FETCHES:
-                return None
-        else:
-            kind = self._kind_of(origin, host, source)
-            if kind == _NAMED or (kind == _OWN and fetch_site != "cross-site"):
-                return None
-        return _refused_page(head, source)
+        return None if self._is_trusted_page(head, host, source) else _refused_page(head, source)
+
+    def holds(self, head: RequestHead, source: RequestSource) -> bool:
+        """Whether what `refusal` says is said of every request with the same head. A cookie may make the difference."""
+        host = self._host_of(head, source)
+        return source.meta("HTTP_COOKIE") is None or self._is_trusted_page(head, host, source)
+
+    def _host_of(self, head: RequestHead, source: RequestSource) -> str | None:
+        forwarded = source.meta("HTTP_X_FORWARDED_HOST") if self._uses_forwarded_host else None
+        return head.host if forwarded is None else forwarded
+
+    def _is_trusted_page(self, head: RequestHead, host: str | None, source: RequestSource) -> bool:
+        """Whether a call comes from a page that may use the cookie, or from no page at all."""
+        if head.origin is None:
+            return head.fetch_site in _OWN_FETCHES
+        kind = self._kind_of(head.origin, host, source)
+        return kind == _NAMED or (kind == _OWN and head.fetch_site != "cross-site")
 
     def _is_good_host(self, host: str | None, source: RequestSource) -> bool:
         try:

@@ -1,7 +1,7 @@
 """Length-prefixed frames: one byte of flags, four bytes of length (big-endian), the payload.
 
 Rules: grpc/grpc doc/PROTOCOL-HTTP2.md, "Length-Prefixed-Message"; grpc/grpc doc/PROTOCOL-WEB.md for the trailer flag.
-All frames are split by `split_frames`; nothing else in the bridge reads a frame header.
+All frames are split by `split_frames`, but for the common case that there is one, which is `only_frame`'s.
 """
 
 from __future__ import annotations
@@ -22,6 +22,16 @@ FLAG_TRAILERS = 0x80
 def encode_frame(payload: bytes, flags: int = 0) -> bytes:
     """Gives the frame of one payload."""
     return HEADER.pack(flags, len(payload)) + payload
+
+
+def only_frame(data: bytes, max_message_bytes: int) -> bytes | None:
+    """Gives the message where `data` is one frame, without flags and not too large. None says to ask `split_frames`."""
+    if len(data) < HEADER_BYTES:
+        return None
+    flags, length = HEADER.unpack_from(data)
+    if flags or length != len(data) - HEADER_BYTES or length > max_message_bytes:
+        return None
+    return data[HEADER_BYTES:]
 
 
 def split_frames(

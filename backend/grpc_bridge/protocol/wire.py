@@ -14,6 +14,7 @@ from grpc_bridge.protocol.frames import (
     FrameReader,
     encode_frame,
     messages_then,
+    only_frame,
     split_frames,
     truncated,
 )
@@ -88,6 +89,9 @@ class BinaryWire:
             return messages
         return messages_then(messages, error or truncated())
 
+    only_message = staticmethod(only_frame)
+    """Gives the message of a whole body where it is one plain frame, None where `read_body` has to look at it."""
+
     def message(self, payload: bytes, flags: int = 0) -> bytes:
         """Gives the bytes that carry one message of the answer. `flags` are those of its frame."""
         return encode_frame(payload, flags)
@@ -108,7 +112,7 @@ class BinaryWire:
 
     def unary_ok(self, payload: bytes) -> bytes:
         """Gives the bytes of a whole answer of one message with status OK and no trailing metadata."""
-        return HEADER.pack(0, len(payload)) + payload + _OK_TRAILERS
+        return b"".join((HEADER.pack(0, len(payload)), payload, _OK_TRAILERS))  # a large one is copied once
 
 
 class TextWire(BinaryWire):
@@ -128,6 +132,11 @@ class TextWire(BinaryWire):
         if error is None:  # a reader refuses a frame by its header, too, before it looks for the end of the text
             error = text.error_at_end() or (truncated() if taken != len(binary) else None)
         return messages if error is None else messages_then(messages, error)
+
+    @staticmethod
+    def only_message(data: bytes, max_message_bytes: int) -> bytes | None:
+        """Gives None: what is in a text has to be decoded first."""
+        return None
 
     def message(self, payload: bytes, flags: int = 0) -> bytes:
         """Gives the bytes that carry one message of the answer. `flags` are those of its frame."""

@@ -19,7 +19,8 @@ from grpc_bridge.testing.aio_exchange import Exchange
 from grpc_bridge.testing.bridge import CurrentBridge, Register, failures
 from grpc_bridge.testing.calls import HOST, Answer, CallOptions, StubMethod, call_arguments
 from grpc_bridge.testing.threads import ThreadOfAsyncTest
-from grpc_bridge.transports.asgi import AsgiBridge, Scope
+from grpc_bridge.transports.asgi import AsgiBridge
+from grpc_bridge.transports.asgi_request import Scope
 
 AnyCall = TypeVar("AnyCall", bound=AsyncCall)
 

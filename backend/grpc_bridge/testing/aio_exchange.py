@@ -9,8 +9,7 @@ from contextvars import Context
 from typing import Any
 
 from grpc_bridge.testing.calls import Answer, Outcome
-from grpc_bridge.transports.asgi import Scope
-from grpc_bridge.transports.asgi_request import Event
+from grpc_bridge.transports.asgi_request import Event, Scope
 
 UNREAD_BYTES = 64 * 1024
 """While so many bytes of responses have not been read, the handler waits, as for a caller that is slow."""

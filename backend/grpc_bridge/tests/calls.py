@@ -12,6 +12,7 @@ from grpc_bridge.admission import Admission, RequestHead
 from grpc_bridge.call import Call
 from grpc_bridge.conf import BridgeSettings
 from grpc_bridge.context import AsyncContext, SyncContext
+from grpc_bridge.plan import KnownHeads, Plan
 from grpc_bridge.protocol.metadata import Metadatum, decode_metadata
 from grpc_bridge.protocol.negotiation import HttpAnswer
 from grpc_bridge.protocol.wire import BINARY, BinaryWire
@@ -90,10 +91,12 @@ def decided(
     registry = Registry()
     registry.add_registered_method_handlers("test.v1.TestService", {"Method": handler})
     head = RequestHead(
-        http_method, path, request_wire.content_type, accept, timeout, encoding, accept_encoding, has_http_trailers,
+        http_method, path, request_wire.content_type, accept, encoding, accept_encoding, has_http_trailers,
         host, origin, fetch_site,
     )  # fmt: skip
-    return Admission(registry, settings or BridgeSettings()).decide(head, source or Source())
+    admission, source = Admission(registry, settings or BridgeSettings(), KnownHeads), source or Source()
+    decision = admission.decide(head, source)
+    return admission.make_call(decision, source, timeout) if isinstance(decision, Plan) else decision
 
 
 def admitted(handler: grpc.RpcMethodHandler[Any, Any], **head: Any) -> Call:

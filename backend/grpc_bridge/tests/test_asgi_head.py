@@ -10,7 +10,9 @@ import pytest
 
 from grpc_bridge.conf import BridgeSettings
 from grpc_bridge.registry import Registry
-from grpc_bridge.transports.asgi import AsgiBridge, AsgiRequest
+from grpc_bridge.tests.raw import not_django
+from grpc_bridge.transports.asgi import AsgiBridge
+from grpc_bridge.transports.asgi_request import AsgiRequest
 
 HELLO = b"\x00\x00\x00\x00\x05hello"
 HOST = (b"host", b"testserver")
@@ -66,10 +68,10 @@ async def test_without_a_host_the_server_s_address_counts() -> None:
 
 
 def test_what_a_request_says_of_itself() -> None:
-    request = AsgiRequest({"headers": [(b"x-forwarded-proto", b"https"), (b"x-forwarded-proto", b"http")]})
+    request = AsgiRequest({"headers": [(b"x-forwarded-proto", b"https"), (b"x-forwarded-proto", b"http")]}, not_django)
     assert request.meta("HTTP_X_FORWARDED_PROTO") == "https,http"
     assert request.meta("HTTP_X_FORWARDED_HOST") is None
     assert (request.meta("SERVER_NAME"), request.meta("SERVER_PORT")) == ("unknown", "0")
     assert request.meta("REMOTE_USER") is None
     assert request.scheme() == "http"
-    assert AsgiRequest({"scheme": "https"}).scheme() == "https"
+    assert AsgiRequest({"scheme": "https"}, not_django).scheme() == "https"

@@ -85,7 +85,7 @@ def test_the_receive_limit_is_that_of_the_settings() -> None:
 
 def test_request_and_answer_may_be_on_different_wires() -> None:
     call = admitted(grpc.unary_unary_rpc_method_handler(unary), accept="application/grpc-web-text")
-    assert (call.request_wire, call.wire) == (BINARY, TEXT)
+    assert (call.plan.request_wire, call.wire) == (BINARY, TEXT)
     assert call.headers() == [("content-type", "application/grpc-web-text+proto")]
     assert call.unary_answer(b"a").body == TEXT.unary_ok(b"a")
 

@@ -64,7 +64,7 @@ def refusal(headers: Mapping[str, str], *, policy: SitePolicy | None = None, sch
     """Gives what the policy says of an RPC with these headers, twice: what it remembers must change nothing."""
     policy = policy or SitePolicy()
     head = RequestHead(
-        "POST", PATH, None, None, None, None, None, False,
+        "POST", PATH, None, None, None, None, False,
         headers.get("host"), headers.get("origin"), headers.get("sec-fetch-site"),
     )  # fmt: skip
     source = Source(headers=tuple(headers.items()), scheme_name=scheme)

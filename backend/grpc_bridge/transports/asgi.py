@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable
 from contextlib import nullcontext
 from typing import Any, Protocol
 
-from grpc_bridge.admission import Admission, RequestHead, peer_address
+from grpc_bridge.admission import Admission, RequestHead
 from grpc_bridge.call import Call
 from grpc_bridge.conf import BridgeSettings
 from grpc_bridge.dispatch import run_stream_async, run_unary_async
-from grpc_bridge.lifecycle import AsyncCallThread
-from grpc_bridge.limits import enter, too_much_metadata
-from grpc_bridge.protocol.metadata import Metadatum, decode_metadata
+from grpc_bridge.lifecycle import AsyncCallThread, nobody_listens
+from grpc_bridge.limits import enter
+from grpc_bridge.loops import callers_thread
+from grpc_bridge.plan import Plan, encoded
 from grpc_bridge.protocol.negotiation import HttpAnswer
 from grpc_bridge.protocol.status import StatusError
 from grpc_bridge.registry import Registry
-from grpc_bridge.transports.asgi_request import Event, Receive, RequestBody
+from grpc_bridge.transports.asgi_head import KnownScopes
+from grpc_bridge.transports.asgi_request import AsgiRequest, Event, Receive, Scope, joined, text
+from grpc_bridge.transports.asgi_send import Send, send_answer, send_trailers
+from grpc_bridge.transports.asgi_unary import serve_unary
 from grpc_bridge.transports.guard import HandlerGuard
 
-Scope = MutableMapping[str, Any]
-Send = Callable[[Event], Awaitable[None]]
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 """An ASGI application. Frameworks disagree on the types of its arguments."""
 
@@ -56,69 +58,28 @@ class Body(Protocol):
         """The call is over: whoever waits for a message stops waiting."""
 
 
-class AsgiRequest:
-    """What a call asks of an ASGI scope."""
-
-    __slots__ = ("_scope",)
-
-    def __init__(self, scope: Scope) -> None:
-        self._scope = scope
-
-    def metadata(self) -> tuple[Metadatum, ...]:
-        """Gives the invocation metadata."""
-        return decode_metadata(
-            (name.decode("latin-1"), value.decode("latin-1")) for name, value in self._scope["headers"]
-        )
-
-    def check_metadata_size(self, settings: BridgeSettings) -> None:
-        """Raises `StatusError` RESOURCE_EXHAUSTED for more headers, or larger ones, than the settings allow."""
-        headers = self._scope["headers"]
-        size = 0
-        for name, value in headers:  # in half the time of sum() and a generator
-            size += len(name) + len(value)
-        if size > settings.max_metadata_bytes or len(headers) > settings.max_metadata_entries:
-            raise too_much_metadata(len(headers), size, settings)
-
-    def peer(self) -> str:
-        """Gives the caller's address as grpcio writes it."""
-        return peer_address(*(self._scope.get("client") or (None, None)))
-
-    def auth_context(self) -> Mapping[str, Sequence[bytes]]:
-        """Gives nothing: TLS ends in the server or before it."""
-        return {}
-
-    def meta(self, key: str) -> str | None:
-        """Gives what Django's ASGI handler would put into `request.META`."""
-        if key.startswith("HTTP_"):
-            return _text(_joined(self._scope["headers"], key[5:].replace("_", "-").lower().encode("ascii")))
-        server, port = self._scope.get("server") or ("unknown", 0)
-        return {"SERVER_NAME": str(server), "SERVER_PORT": str(port)}.get(key)
-
-    def scheme(self) -> str:
-        """Gives `http` or `https`."""
-        scheme: str = self._scope.get("scheme") or "http"
-        return scheme
+def _has_trailers(scope: Scope) -> bool:
+    return "http.response.trailers" in (scope.get("extensions") or ())
 
 
 def _head(scope: Scope) -> RequestHead:
     headers: dict[bytes, bytes] = dict(scope["headers"])
     if len(headers) != len(scope["headers"]):  # some have several values, and the last one is not all of them
-        headers = {name: _joined(scope["headers"], name) or b"" for name in headers}
+        headers = {name: joined(scope["headers"], name) or b"" for name in headers}
     path: str = scope["path"]
     if root_path := scope.get("root_path"):
         path = path.removeprefix(root_path)
     return RequestHead(
         scope["method"],
         path,
-        _text(headers.get(b"content-type")),
-        _text(headers.get(b"accept")),
-        _text(headers.get(b"grpc-timeout")),
-        _text(headers.get(b"grpc-encoding")),
-        _text(headers.get(b"grpc-accept-encoding")),
-        "http.response.trailers" in scope.get("extensions", ()),
-        _text(headers.get(b"host")),
-        _text(headers.get(b"origin")),
-        _text(headers.get(b"sec-fetch-site")),
+        text(headers.get(b"content-type")),
+        text(headers.get(b"accept")),
+        text(headers.get(b"grpc-encoding")),
+        text(headers.get(b"grpc-accept-encoding")),
+        _has_trailers(scope),
+        text(headers.get(b"host")),
+        text(headers.get(b"origin")),
+        text(headers.get(b"sec-fetch-site")),
     )
 
 
@@ -127,23 +88,45 @@ class AsgiBridge:
 
     def __init__(self, application: Application, registry: Registry, settings: BridgeSettings) -> None:
         self._application = application
-        self._admission = Admission(registry, settings)
+        self._admission = Admission(registry, settings, KnownScopes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request of an ASGI server, or one scope of another type."""
-        is_http = scope["type"] == "http"
-        decision = self._admission.decide(_head(scope), AsgiRequest(scope)) if is_http else None
-        if decision is None:
+        if scope["type"] != "http":
             await self._application(scope, receive, send)
-        elif isinstance(decision, HttpAnswer):
-            await send_answer(send, decision)
-            await _discard(receive)
-        else:
-            body = RequestBody(decision, receive)
-            await serve_call(decision, body, send)
-            if not body.ended:
-                await body.watch_ended()
+            return
+        admission, request = self._admission, AsgiRequest(scope, receive)
+        key = None if admission.known is None else admission.known.key(scope)
+        plan = None if admission.known is None else admission.known.plans.get(key)
+        if plan is None or (plan.wire.needs_http_trailers and not _has_trailers(scope)):
+            decision = admission.decide(_head(scope), request)
+            if decision is None:
+                await self._application(scope, receive, send)
+                return
+            if isinstance(decision, HttpAnswer):
+                await send_answer(send, decision)
                 await _discard(receive)
+                return
+            plan = self._learn(decision, scope, key)
+        if plan.answer is not None and nobody_listens() and callers_thread.get() is None:
+            await plan.answer(plan, request, send)
+        else:
+            call = admission.make_call(plan, request, text(joined(scope["headers"], b"grpc-timeout")))
+            if isinstance(call, HttpAnswer):
+                await send_answer(send, call)
+            else:
+                request.begin(call)
+                await serve_call(call, request, send)
+        if not request.ended:
+            await request.watch_ended()
+            await _discard(receive)
+
+    def _learn(self, plan: Plan, scope: Scope, key: Hashable) -> Plan:
+        if plan.in_one_piece and plan.method.is_async and joined(scope["headers"], b"grpc-timeout") is None:
+            plan.answer = serve_unary
+        if self._admission.known is not None:
+            self._admission.known.remember(key, plan)
+        return plan
 
 
 async def serve_call(call: Call, body: Body, send: Send) -> None:
@@ -242,31 +225,13 @@ class _Response:
         await self._start()
         await self._send({"type": "http.response.body", "body": self._call.trailers(), "more_body": False})
         if trailers := self._call.http_trailers():
-            await _send_trailers(self._send, trailers)
+            await send_trailers(self._send, trailers)
 
     async def _send_headers(self) -> None:
-        start: Event = {"type": "http.response.start", "status": 200, "headers": _encoded(self._call.headers())}
+        start: Event = {"type": "http.response.start", "status": 200, "headers": encoded(self._call.headers())}
         if self._call.wire.needs_http_trailers:
             start["trailers"] = True
         await self._send(start)
-
-
-async def send_answer(send: Send, answer: HttpAnswer) -> None:
-    """Sends a whole answer at once."""
-    headers = _encoded(answer.headers)
-    start: Event = {"type": "http.response.start", "status": answer.status, "headers": headers}
-    if answer.trailers:
-        start["trailers"] = True
-    else:
-        headers.append((b"content-length", str(len(answer.body)).encode("ascii")))
-    await send(start)
-    await send({"type": "http.response.body", "body": answer.body, "more_body": False})
-    if answer.trailers:
-        await _send_trailers(send, answer.trailers)
-
-
-async def _send_trailers(send: Send, trailers: Sequence[tuple[str, str]]) -> None:
-    await send({"type": "http.response.trailers", "headers": _encoded(trailers), "more_trailers": False})
 
 
 async def _discard(receive: Receive) -> None:
@@ -281,17 +246,3 @@ async def _discard(receive: Receive) -> None:
                     return
     except TimeoutError:
         return
-
-
-def _joined(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes | None:
-    """Gives all values of a header as one, None without any. HTTP/2 may split a cookie header into several."""
-    values = [value for key, value in headers if key == name]
-    return (b"; " if name == b"cookie" else b",").join(values) if values else None
-
-
-def _text(value: bytes | None) -> str | None:
-    return None if value is None else value.decode("latin-1")
-
-
-def _encoded(headers: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
-    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]

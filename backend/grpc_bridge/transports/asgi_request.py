@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
 from itertools import islice
 from typing import Any
 
+from grpc_bridge.admission import peer_address
 from grpc_bridge.call import Call
+from grpc_bridge.conf import BridgeSettings
+from grpc_bridge.limits import too_much_metadata
+from grpc_bridge.protocol.metadata import Metadatum, decode_metadata
 from grpc_bridge.protocol.status import StatusCode, StatusError
 
+Scope = MutableMapping[str, Any]
 Event = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Event]]
 
@@ -24,13 +29,19 @@ MESSAGE_OVERHEAD_BYTES = 64
 class RequestBody:
     """The messages of a request. Only one coroutine receives at a time: ASGI has one queue for body and disconnect."""
 
+    ended = False
+    """Whether the body has been received to its end, or nobody is there any more to send the rest."""
+
+    _closed = False
+    _watcher: asyncio.Task[None] | None = None
+
     def __init__(self, call: Call, receive: Receive) -> None:
+        self.receive = receive
+        self.begin(call)
+
+    def begin(self, call: Call) -> None:
+        """Says which call it is whose request this is."""
         self._call = call
-        self._receive = receive
-        self.ended = False
-        """Whether the body has been received to its end, or nobody is there any more to send the rest."""
-        self._closed = False
-        self._watcher: asyncio.Task[None] | None = None
         if call.method.request_streaming:
             self._messages: deque[bytes] = deque()
             self._waiting_bytes = 0
@@ -44,21 +55,26 @@ class RequestBody:
 
         Raises `StatusError` for bad input, and for a caller that has gone before the end.
         """
+        event = await self.receive()
+        if event["type"] != "http.request" or event.get("more_body"):
+            return await self.message_in_pieces(event)
+        self.ended = True
+        return self._call.message_of(event.get("body", b""))
+
+    async def message_in_pieces(self, event: Event) -> bytes:
+        """Does the same where the first event is there and not the whole body."""
         call = self._call
-        data, more = await self._receive_chunk()
-        if not more:
-            return call.one_message(call.read_body(data))
         reader = call.reader()
+        data, more = self._chunk(event)
         messages = list(islice(reader.receive_data(data), 2))
         while more and len(messages) < 2:
-            data, more = await self._receive_chunk()
+            data, more = self._chunk(await self.receive())
             messages.extend(islice(reader.receive_data(data), 2 - len(messages)))
         if len(messages) < 2:
             reader.end()
         return call.one_message(messages)
 
-    async def _receive_chunk(self) -> tuple[bytes, bool]:
-        event = await self._receive()
+    def _chunk(self, event: Event) -> tuple[bytes, bool]:
         if event["type"] == "http.disconnect":
             self.ended = True
             self._call.context.disconnect()
@@ -75,7 +91,7 @@ class RequestBody:
         # What still arrives of a body is dropped. A cancellation does not always get here: before Python 3.12 a server
         # that waits by asyncio.wait_for() swallows it when a piece of the body arrives at the same time.
         while not self._closed:
-            event = await self._receive()
+            event = await self.receive()
             if event["type"] == "http.disconnect":
                 self.ended = True
                 self._call.context.disconnect()
@@ -94,7 +110,7 @@ class RequestBody:
                 while self._waiting_bytes >= READ_AHEAD_BYTES and not self._asked:
                     self._may_receive.clear()
                     await self._may_receive.wait()
-                data, _ = await self._receive_chunk()
+                data, _ = self._chunk(await self.receive())
                 for message in reader.receive_data(data):
                     self._asked = False
                     if self._call.clock is not None:
@@ -135,3 +151,63 @@ class RequestBody:
         if self._call.method.request_streaming:
             self._messages.clear()
             self._arrived.set()
+
+
+class AsgiRequest(RequestBody):
+    """A request that an ASGI server hands over: its body, and what a call asks of its head."""
+
+    is_taken = False
+    """Whether its one message has been received. Then the handler runs."""
+
+    on_taken: Callable[[], None] | None = None
+    """Called when it is, where the call has had to wait for it."""
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        """`begin` follows when it is known to be a call."""
+        self._scope = scope
+        self.receive = receive
+
+    def metadata(self) -> tuple[Metadatum, ...]:
+        """Gives the invocation metadata."""
+        return decode_metadata(
+            (name.decode("latin-1"), value.decode("latin-1")) for name, value in self._scope["headers"]
+        )
+
+    def check_metadata_size(self, settings: BridgeSettings) -> None:
+        """Raises `StatusError` RESOURCE_EXHAUSTED for more headers, or larger ones, than the settings allow."""
+        headers = self._scope["headers"]
+        size = 0
+        for name, value in headers:  # in half the time of sum() and a generator
+            size += len(name) + len(value)
+        if size > settings.max_metadata_bytes or len(headers) > settings.max_metadata_entries:
+            raise too_much_metadata(len(headers), size, settings)
+
+    def peer(self) -> str:
+        """Gives the caller's address as grpcio writes it."""
+        return peer_address(*(self._scope.get("client") or (None, None)))
+
+    def auth_context(self) -> Mapping[str, Sequence[bytes]]:
+        """Gives nothing: TLS ends in the server or before it."""
+        return {}
+
+    def meta(self, key: str) -> str | None:
+        """Gives what Django's ASGI handler would put into `request.META`."""
+        if key.startswith("HTTP_"):
+            return text(joined(self._scope["headers"], key[5:].replace("_", "-").lower().encode("ascii")))
+        server, port = self._scope.get("server") or ("unknown", 0)
+        return {"SERVER_NAME": str(server), "SERVER_PORT": str(port)}.get(key)
+
+    def scheme(self) -> str:
+        """Gives `http` or `https`."""
+        scheme: str = self._scope.get("scheme") or "http"
+        return scheme
+
+
+def joined(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes | None:
+    """Gives all values of a header as one, None without any. HTTP/2 may split a cookie header into several."""
+    values = [value for key, value in headers if key == name]
+    return (b"; " if name == b"cookie" else b",").join(values) if values else None
+
+
+def text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode("latin-1")

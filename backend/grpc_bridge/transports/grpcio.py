@@ -24,13 +24,15 @@ from grpc_bridge.call_state import CallContext
 from grpc_bridge.conf import BridgeSettings
 from grpc_bridge.errors import GRPCIO_CODES
 from grpc_bridge.limits import too_much_metadata
+from grpc_bridge.plan import KnownHeads
 from grpc_bridge.protocol.frames import FLAG_COMPRESSED, HEADER, HEADER_BYTES, encode_frame
 from grpc_bridge.protocol.metadata import Metadatum, decode_metadata
 from grpc_bridge.protocol.negotiation import HttpAnswer
 from grpc_bridge.protocol.status import StatusCode, StatusError, decode_message
 from grpc_bridge.registry import Handler, Registry
-from grpc_bridge.transports.asgi import send_answer, serve_call
+from grpc_bridge.transports.asgi import serve_call
 from grpc_bridge.transports.asgi_request import Event, Receive, RequestBody
+from grpc_bridge.transports.asgi_send import send_answer
 
 Native = Any
 """grpcio's context of a call, `grpc.aio.ServicerContext`. Its class is not of Python."""
@@ -251,7 +253,7 @@ class GrpcioBridge(grpc.GenericRpcHandler):
     def __init__(
         self, registry: Registry, settings: BridgeSettings, *, is_secure: bool = False, is_last: bool = True
     ) -> None:
-        self._admission = Admission(registry, settings)
+        self._admission = Admission(registry, settings, KnownHeads)
         self._is_secure = is_secure
         self._is_last = is_last
         self._handlers = {

@@ -21,17 +21,17 @@ from grpc_bridge.dispatch import run_stream, run_unary
 from grpc_bridge.lifecycle import call_finished, call_started
 from grpc_bridge.limits import enter, leave, too_much_metadata
 from grpc_bridge.loops import callers_thread
+from grpc_bridge.plan import Plan
 from grpc_bridge.protocol.metadata import Metadatum, decode_metadata
 from grpc_bridge.protocol.negotiation import HttpAnswer
 from grpc_bridge.protocol.status import StatusError
 from grpc_bridge.registry import Registry
 from grpc_bridge.transports.wsgi_body import WsgiBody
 from grpc_bridge.transports.wsgi_hangup import watched
+from grpc_bridge.transports.wsgi_head import HEADER_PREFIXES, KnownEnvirons
 from grpc_bridge.transports.wsgi_on_loop import serve_on_loop
 from grpc_bridge.transports.wsgi_reply import Environ, Reply, StartResponse, trailers_sender
-
-HEADER_PREFIXES = ("HTTP_", "CONTENT_TYPE", "CONTENT_LENGTH")
-"""How the names of headers begin in an environ."""
+from grpc_bridge.transports.wsgi_unary import unary_answer
 
 Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
@@ -93,7 +93,6 @@ def _head(environ: Environ) -> RequestHead:
         header("PATH_INFO", ""),
         header("CONTENT_TYPE"),
         header("HTTP_ACCEPT"),
-        header("HTTP_GRPC_TIMEOUT"),
         header("HTTP_GRPC_ENCODING"),
         header("HTTP_GRPC_ACCEPT_ENCODING"),
         trailers_sender(environ) is not None,
@@ -108,17 +107,36 @@ class WsgiBridge:
 
     def __init__(self, application: Application, registry: Registry, settings: BridgeSettings) -> None:
         self._application = application
-        self._admission = Admission(registry, settings)
+        self._admission = Admission(registry, settings, KnownEnvirons)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Serves one request of a WSGI server."""
-        decision = self._admission.decide(_head(environ), WsgiRequest(environ))
-        if decision is None:
-            return self._application(environ, start_response)
+        admission = self._admission
+        plan = None if admission.known is None else admission.known.find(environ)
+        if plan is None or (plan.wire.needs_http_trailers and trailers_sender(environ) is None):
+            decision = admission.decide(_head(environ), WsgiRequest(environ))
+            if decision is None:
+                return self._application(environ, start_response)
+            if isinstance(decision, HttpAnswer):
+                return Reply(environ, start_response).whole(decision)
+            plan = self._learn(decision, environ)
+        if plan.answer is not None:
+            body: Iterable[bytes] | None = plan.answer(environ, start_response)
+            if body is not None:
+                return body
+        call = admission.make_call(plan, WsgiRequest(environ), environ.get("HTTP_GRPC_TIMEOUT"))
         reply = Reply(environ, start_response)
-        if isinstance(decision, HttpAnswer):
-            return reply.whole(decision)
-        return _serve(decision, reply)
+        return reply.whole(call) if isinstance(call, HttpAnswer) else _serve(call, reply)
+
+    def _learn(self, plan: Plan, environ: Environ) -> Plan:
+        is_direct = (
+            "CONTENT_LENGTH" in environ and "gunicorn.socket" not in environ
+        )  # else a wait for it can be limited
+        if plan.in_one_piece and is_direct and not plan.method.is_async and "HTTP_GRPC_TIMEOUT" not in environ:
+            plan.answer = unary_answer(plan, WsgiRequest)
+        if self._admission.known is not None:
+            self._admission.known.remember(plan, environ)
+        return plan
 
 
 def _serve(call: Call, reply: Reply) -> Iterable[bytes]:

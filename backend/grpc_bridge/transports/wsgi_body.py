@@ -22,13 +22,17 @@ sends does not see an answer on a connection that is reset under it."""
 class WsgiBody:
     """Reads a request body once, never past its end."""
 
-    def __init__(self, environ: dict[str, Any]) -> None:
+    def __init__(self, environ: dict[str, Any], begun: bytes = b"") -> None:
+        """`begun` is what has been read of it already."""
+        self._begun = begun
         self._input = environ["wsgi.input"]
         self._socket = environ.get("gunicorn.socket")  # without it no wait can be limited
         length: str = environ.get("CONTENT_LENGTH") or ""
         self._left: int | None = int(length) if length.isdecimal() and len(length) < 20 else None
         if self._left is None and not environ.get("wsgi.input_terminated"):
             self._left = 0  # without a length, only a server that marks the end by itself may be read from
+        elif self._left is not None:
+            self._left -= len(begun)
 
     @property
     def ended(self) -> bool:
@@ -87,8 +91,8 @@ class WsgiBody:
 
     def only_message(self, call: Call) -> bytes:
         """Gives the one message of a method whose requests do not stream. Raises `StatusError` for bad input."""
-        if self._left is not None and self._left <= 2 * call.settings.max_receive_message_bytes:
-            return call.one_message(call.read_body(self._read_whole(self._left, call)))
+        if self._left is not None and self._left <= call.plan.max_body_bytes:
+            return call.message_of(self._read_whole(call))
         messages: list[bytes] = []
         for message in self.messages(call):
             messages.append(message)
@@ -96,14 +100,11 @@ class WsgiBody:
                 break
         return call.one_message(messages)
 
-    def _read_whole(self, length: int, call: Call) -> bytes:
-        data = self._receive(length, call)
-        if len(data) == length:
-            return data
-        parts = [data]
-        while part := self._receive(CHUNK_BYTES, call):
-            parts.append(part)
-        return b"".join(parts)
+    def _read_whole(self, call: Call) -> bytes:
+        parts = [self._begun] if self._begun else []
+        while self._left:
+            parts.append(self._receive(self._left, call))
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def messages(self, call: Call) -> Iterator[bytes]:
         """Gives the messages one by one. Raises `StatusError` for bad input.

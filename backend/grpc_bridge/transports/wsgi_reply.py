@@ -14,6 +14,7 @@ Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 Pairs = Sequence[tuple[str, str]]
 
+OK = "200 OK"
 _STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 
 
@@ -27,8 +28,9 @@ class Reply:
 
     __slots__ = ("_start_response", "_started", "body", "environ")
 
-    def __init__(self, environ: Environ, start_response: StartResponse) -> None:
-        self.body = WsgiBody(environ)
+    def __init__(self, environ: Environ, start_response: StartResponse, begun: bytes = b"") -> None:
+        """`begun` is what has been read of the body already."""
+        self.body = WsgiBody(environ, begun)
         self.environ = environ
         self._start_response = start_response
         self._started = False

@@ -1,0 +1,102 @@
+"""A unary call of an `async def` handler, in one piece: the way of nearly every call under ASGI.
+
+All that it does is done elsewhere as well, step by step, and there it is explained. Here it stands together, because
+each step by itself costs as much as what it does. Whatever is unusual is left to `asgi.py`, before a handler has run.
+
+The call begins without anything around it that could stop it: neither timer nor watcher could do so before it waits for
+the first time, and most calls never do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from grpc_bridge.call import Call
+from grpc_bridge.call_log import LoggedCall
+from grpc_bridge.call_log import is_on as is_logging
+from grpc_bridge.context import AsyncContext
+from grpc_bridge.lifecycle import AsyncCallThread, thread_of_call
+from grpc_bridge.limits import _unary_calls as unary_calls
+from grpc_bridge.limits import too_many_calls
+from grpc_bridge.loops import continued
+from grpc_bridge.plan import Plan
+from grpc_bridge.protocol.status import StatusError
+from grpc_bridge.transports.asgi_request import AsgiRequest
+from grpc_bridge.transports.asgi_send import Send, send_answer
+from grpc_bridge.transports.guard import HandlerGuard
+
+T = TypeVar("T")
+
+
+async def serve_unary(plan: Plan, request: AsgiRequest, send: Send) -> None:
+    """Answers a call that has no deadline."""
+    context = AsyncContext(plan.path, request, None, plan.accept_encoding)
+    call = (LoggedCall if plan.settings.log_calls and is_logging() else Call)(plan, context)
+    request.begin(call)
+    thread, payload = AsyncCallThread(), None
+    token = thread_of_call.set(thread)
+    unary_calls.add(call)
+    work = _work(call, context, request)
+    try:
+        awaited = work.send(None)
+    except StopIteration as end:
+        payload = end.value
+        unary_calls.discard(call)
+        context.finish()
+    except BaseException:
+        with HandlerGuard(call, request):
+            raise
+    else:
+        payload = await _guarded(call, request, work, awaited)
+    finally:
+        thread_of_call.reset(token)
+        if thread.is_used:
+            thread.end()
+    if payload is None or not context.untouched:
+        await send_answer(send, call.unary_answer(payload))
+        return
+    body = plan.wire.unary_ok(payload)
+    headers = [*plan.plain_headers_encoded, (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+async def _guarded(call: Call, request: AsgiRequest, work: Coroutine[Any, Any, T], awaited: Any) -> T | None:
+    """Goes on with a call that has to wait. From here on it can be stopped."""
+    with HandlerGuard(call, request) as guard:
+        if request.is_taken:
+            guard.request_is_there()
+        else:
+            request.on_taken = guard.request_is_there
+        return await continued(work, awaited)
+    return None
+
+
+async def _work(call: Call, context: AsyncContext, request: AsgiRequest) -> bytes | None:
+    plan = call.plan
+    maximum = plan.max_calls
+    try:
+        if maximum is not None and len(unary_calls) > maximum:
+            unary_calls.discard(call)
+            raise too_many_calls()
+        event = await request.receive()
+        if event["type"] != "http.request" or event.get("more_body") or "body" not in event:
+            message: bytes | None = await request.message_in_pieces(event)
+        else:
+            request.ended = True
+            message = plan.request_wire.only_message(event["body"], plan.max_receive_bytes)
+        if message is None:
+            message = call.message_of(event["body"])
+        request.is_taken = True
+        if request.on_taken is not None:
+            request.on_taken()
+    except StatusError as error:
+        context.reject(error)
+        return None
+    try:
+        response = await plan.method.behavior(call.decode(message), context)
+        return None if context.drops_message else call.encode(response)
+    except Exception as error:
+        context.fail(error)
+        return None
