@@ -17,7 +17,7 @@ import h2.errors
 import h2.events
 from google.protobuf.message import Message
 
-from grpc_bridge.errors import GRPC_CODES
+from grpc_bridge.codes import GRPC_CODES
 from tests.contract.http_client import PIECE_BYTES, READ_SECONDS
 from tests.contract.methods import METHODS, path
 from tests.servers import Server
