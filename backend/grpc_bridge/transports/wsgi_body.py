@@ -13,6 +13,7 @@ from grpc_bridge.call import Call
 from grpc_bridge.limits import patience, too_late
 from grpc_bridge.protocol.status import StatusCode, StatusError
 from grpc_bridge.transports.wsgi_http2 import http2_stream
+from grpc_bridge.transports.wsgi_patience import limited
 
 CHUNK_BYTES = 64 * 1024
 
@@ -35,6 +36,7 @@ class WsgiBody:
         """When the wait for a piece ends that `arriving` has told of, by `time.monotonic`."""
         length: str = environ.get("CONTENT_LENGTH") or ""
         self._is_waiting = False
+        self._is_late = False
         self._left: int | None = int(length) if length.isdecimal() and len(length) < 20 else None
         if self._left is None and not environ.get("wsgi.input_terminated"):
             self._left = 0  # without a length, only a server that marks the end by itself may be read from
@@ -99,6 +101,10 @@ class WsgiBody:
             return self._read(size, patience(call))
         except TimeoutError:
             raise self._too_late(call) from None
+        except StatusError:
+            if self._is_late:
+                raise self._too_late(call) from None
+            raise
 
     def _too_late(self, call: Call) -> StatusError:
         """Ends the call, so that a handler notices the same as when the event loop sees first that its time is over."""
@@ -109,8 +115,23 @@ class WsgiBody:
 
     def only_message(self, call: Call) -> bytes:
         """Gives the one message of a method whose requests do not stream. Raises `StatusError` for bad input."""
+        if self._socket is None or self.stream is not None:
+            return self._only_message(call)
+        with limited(patience(call), self._be_late):
+            return self._only_message(call)
+
+    def _be_late(self) -> None:
+        """From any thread: the request has taken too long, although its pieces keep coming."""
+        self._is_late = True
+        self.interrupt()
+
+    def _only_message(self, call: Call) -> bytes:
         if self._left is not None and self._left <= 2 * call.settings.max_receive_message_bytes:
-            return call.one_message(call.read_body(self._read_whole(self._left, call)))
+            self._is_waiting = True
+            try:
+                return call.one_message(call.read_body(self._read_whole(self._left, call)))
+            finally:
+                self._is_waiting = False
         messages: list[bytes] = []
         for message in self.messages(call):
             messages.append(message)
