@@ -33,10 +33,12 @@ def prepare(customers: str, staff: str) -> dict[str, Any]:
     from django.contrib.auth import get_user_model
     from django.contrib.sessions.models import Session
 
+    from services.orders.demo import ensure_products
     from services.orders.models import Product
     from services.orders.tests.other_process import cookie_of
 
     manager = get_user_model()._default_manager
+    ensure_products()
     Product.objects.update(stock=STOCK)
 
     def signed_in(email: str, **role: bool) -> dict[str, str]:

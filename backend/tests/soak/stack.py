@@ -54,6 +54,8 @@ class Plan:
     web_worker: str = ASGI
     has_envoy: bool = True
     """Whether rungrpc and Envoy are wanted. Without them all calls are answered in-process."""
+    has_demo: bool = True
+    """Whether the demo's orders are there, which takes some seconds."""
     settings: str = SETTINGS
     web_environment: Mapping[str, str] = field(default_factory=dict)
 
@@ -131,7 +133,8 @@ def running_stack(plan: Plan, database: Database | None = None) -> Iterator[Stac
             database = last.enter_context(_database(directory, cluster))
         stack = _stack(plan, directory, database)
         stack.cluster, stack.left_out = cluster, left_out + stack.left_out
-        stack.seed()
+        if plan.has_demo:
+            stack.seed()
         try:
             for service in stack.services:
                 service.start()

@@ -49,7 +49,7 @@ def cut_connections(stack: Stack) -> None:
 
 
 def test_no_acknowledged_order_is_lost_and_no_update_missed_when_servers_restart(database: Database):
-    with running_stack(Plan(has_envoy=False), database) as stack:
+    with running_stack(Plan(has_envoy=False, has_demo=False), database) as stack:
         chosen = [one for one in restarts.disruptions(stack) if "SIGTERM" in one.name or "web is killed" in one.name]
         assert len(chosen) == 2
         if "DATABASE_URL" in stack.environment:
@@ -60,7 +60,7 @@ def test_no_acknowledged_order_is_lost_and_no_update_missed_when_servers_restart
 
 
 def test_streams_and_calls_at_once_end_without_an_error(database: Database):
-    with running_stack(Plan(has_envoy=False), database) as stack:
+    with running_stack(Plan(has_envoy=False, has_demo=False), database) as stack:
         report = asyncio.run(load.run(OPTIONS, stack))
     check(report, stack)
     assert report.figures["calls"] == OPTIONS.rate * OPTIONS.seconds
@@ -71,7 +71,7 @@ def test_streams_and_calls_at_once_end_without_an_error(database: Database):
 @pytest.mark.parametrize("worker", KINDS)
 def test_clients_that_do_not_read_cost_a_bounded_memory(database: Database, worker: str):
     threads = {"WEB_THREADS": str(OPTIONS.readers + SPARE_THREADS)} if worker == WSGI else {}
-    plan = Plan(web_workers=1, web_worker=worker, has_envoy=False, settings=slow.SETTINGS, web_environment=threads)
+    plan = Plan(1, worker, has_envoy=False, has_demo=False, settings=slow.SETTINGS, web_environment=threads)
     report = Report("slow")
     with running_stack(plan, database) as stack:
         asyncio.run(slow.run(stack, {IN_PROCESS: [stack.web]}, OPTIONS, report, names=["256 KiB messages"]))
