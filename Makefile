@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo dev grpc setup tools seed test test-backend test-postgres test-frontend test-e2e conformance \
+.PHONY: help demo dev grpc setup tools seed test test-backend test-postgres test-postgres-e2e test-frontend test-e2e conformance \
 	lint lint-backend lint-frontend lint-protos check-protos protos fmt fuzz lock clean
 
 # Any Python 3 will do to start with: the script looks for one that is new enough, or takes the one that PYTHON names.
@@ -14,7 +14,7 @@ PIP_COMPILE := ../../.venv/bin/pip-compile --quiet --generate-hashes --allow-uns
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
 help: ## Print this menu
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: ## Install what is missing and serve the site on http://127.0.0.1:8000 (another port: PORT=9000)
 	@$(PROJECT) demo
@@ -45,6 +45,11 @@ test-backend: tools ## Python tests, without the browser (ARGS="-k word" picks s
 
 test-postgres: tools ## The same on PostgreSQL: one that DATABASE_URL names, or one that is started from an installed package
 	cd backend && ../.venv/bin/python scripts/postgres.py ../.venv/bin/pytest $(IN_PARALLEL) --ignore=tests/e2e $(ARGS)
+
+test-postgres-e2e: tools ## Browser tests on PostgreSQL, found or started in the same way
+	@env -u DATABASE_URL $(PROJECT) setup
+	chromium=$$(.venv/bin/python backend/scripts/browser.py) && cd backend && \
+		CHROMIUM="$$chromium" ../.venv/bin/python scripts/postgres.py ../.venv/bin/pytest tests/e2e $(IN_PARALLEL) $(ARGS)
 
 test-frontend: tools ## JavaScript tests
 	cd frontend && npm test
