@@ -2,8 +2,8 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo dev grpc envoy setup tools seed test test-backend test-postgres test-frontend test-e2e conformance smoke \
-	soak lint lint-backend lint-frontend lint-protos check-protos protos fmt fuzz lock clean
+.PHONY: help demo dev grpc envoy setup tools seed test test-backend test-postgres test-postgres-e2e test-frontend test-e2e \
+	conformance smoke soak lint lint-backend lint-frontend lint-protos check-protos protos fmt fuzz lock clean
 
 # Any Python 3 will do to start with: the script looks for one that is new enough, or takes the one that PYTHON names.
 ANY_PYTHON := $(firstword $(foreach name,python3 python3.13 python3.12 python3.11 $(PYTHON),$(shell command -v $(name) 2>/dev/null)))
@@ -14,7 +14,7 @@ PIP_COMPILE := ../../.venv/bin/pip-compile --quiet --generate-hashes --allow-uns
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
 help: ## Print this menu
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: ## Install what is missing and serve the site on http://127.0.0.1:8000 (another port: PORT=9000)
 	@$(PROJECT) demo
@@ -48,6 +48,11 @@ test-backend: tools ## Python tests, without the browser (ARGS="-k word" picks s
 
 test-postgres: tools ## The same on PostgreSQL: one that DATABASE_URL names, or one that is started from an installed package
 	cd backend && ../.venv/bin/python scripts/postgres.py ../.venv/bin/pytest $(IN_PARALLEL) --ignore=tests/e2e $(ARGS)
+
+test-postgres-e2e: tools ## Browser tests on PostgreSQL, found or started in the same way
+	@env -u DATABASE_URL $(PROJECT) setup
+	chromium=$$(.venv/bin/python backend/scripts/browser.py) && cd backend && \
+		CHROMIUM="$$chromium" ../.venv/bin/python scripts/postgres.py ../.venv/bin/pytest tests/e2e $(IN_PARALLEL) $(ARGS)
 
 test-frontend: tools ## JavaScript tests
 	cd frontend && npm test

@@ -33,6 +33,9 @@ MANAGE_SECONDS = 60.0
 EXPECT_MS = 15_000
 """How long a browser on a loaded machine may take to show what it should. Passing tests never wait for it."""
 
+TEST_SECONDS = 180
+"""How long a test may take. The first one of a worker waits for a database with demo data, a server and a browser."""
+
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",  # root in a container has no sandbox
     "--disable-gpu",
@@ -62,6 +65,7 @@ def pytest_configure(config: pytest.Config) -> None:
         shutil.rmtree(config.option.output, ignore_errors=True)
 
 
+@pytest.hookimpl(tryfirst=True)  # before `-m` looks at the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks the tests here and puts them last.
 
@@ -72,6 +76,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker("e2e")
+            item.add_marker(pytest.mark.timeout(TEST_SECONDS))
+            if "site" in getattr(item, "fixturenames", ()):  # a window of the panels whose calls use the database
+                item.add_marker("database")
     items.sort(key=lambda item: here in item.path.parents)
 
 
