@@ -3,5 +3,6 @@
     make grpc                                                        # in one terminal, from the top folder
     cd backend && ../.venv/bin/python -m examples.streaming          # in another; --help tells the options
 
-A file here needs grpcio, the generated code and `client.py`, and nothing of Django.
+A file here needs grpcio, the generated code and `client.py`, and nothing of Django. `grpc_web.py` does without HTTP/2:
+it calls the site, by `grpc_bridge.client`.
 """

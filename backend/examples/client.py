@@ -59,10 +59,10 @@ def connected(
         yield Client(grpc.intercept_channel(channel, *interceptors))
 
 
-def arguments(doc: str | None, *names: str) -> argparse.Namespace:
+def arguments(doc: str | None, *names: str, address: str = ADDRESS) -> argparse.Namespace:
     """Reads the command line: the address, and what else an example needs."""
     parser = argparse.ArgumentParser(description=(doc or "").partition("\n")[0])
-    parser.add_argument("--address", default=ADDRESS, help=f"of the server ({ADDRESS})")
+    parser.add_argument("--address", default=address, help=f"of the server ({address})")
     for name in names:
         parser.add_argument(f"--{name}", required=True, **OPTIONS[name])
     return parser.parse_args()

@@ -12,6 +12,9 @@
     user = await grpc_bridge.aget_user(context)
     grpc_bridge.release_thread()  # where the handler goes on to wait for long
 
+    # where a server is told to end: streams end, and their callers know when to come back
+    grpc_bridge.drain()
+
 These functions are the public surface; everything else may change.
 """
 
@@ -21,12 +24,13 @@ from grpc_bridge.caller import aget_user, get_session, get_user, set_user
 from grpc_bridge.conf import load_settings
 from grpc_bridge.lifecycle import release_thread
 from grpc_bridge.registry import discovered_registry
+from grpc_bridge.shutdown import drain
 from grpc_bridge.transports.asgi import Application as AsgiApplication
 from grpc_bridge.transports.asgi import AsgiBridge
 from grpc_bridge.transports.wsgi import Application as WsgiApplication
 from grpc_bridge.transports.wsgi import WsgiBridge
 
-__all__ = ["aget_user", "asgi", "get_session", "get_user", "release_thread", "set_user", "wsgi"]
+__all__ = ["aget_user", "asgi", "drain", "get_session", "get_user", "release_thread", "set_user", "wsgi"]
 
 
 def asgi(application: AsgiApplication) -> AsgiApplication:

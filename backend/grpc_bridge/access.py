@@ -37,8 +37,8 @@ import grpc
 from asgiref.sync import sync_to_async
 
 from grpc_bridge.caller import aget_user, get_user
+from grpc_bridge.codes import GRPCIO_CODES
 from grpc_bridge.conf import named_function
-from grpc_bridge.errors import GRPCIO_CODES
 from grpc_bridge.protocol.status import StatusCode, StatusError
 from grpc_bridge.registry import Method
 

@@ -30,10 +30,14 @@ from grpc_bridge.protocol.status import StatusCode, StatusError
 from grpc_bridge.protocol.timeout import decode_timeout
 from grpc_bridge.protocol.wire import GRPCIO, BinaryWire
 from grpc_bridge.registry import Method, Registry
+from grpc_bridge.translated import TranslatedRequest
 
 K = TypeVar("K", bound=KnownHeads)
 
 logger = logging.getLogger("grpc_bridge")
+
+# What clients of gRPC-Web make of these statuses of HTTP.
+_PAGE_CODES = {400: StatusCode.INVALID_ARGUMENT, 403: StatusCode.PERMISSION_DENIED}
 
 
 class RequestHead(NamedTuple):
@@ -56,6 +60,13 @@ class Source(CallSource, RequestSource, Protocol):
     """The request itself, for what its head does not say and hardly any call needs."""
 
 
+class NativeSource(CallSource, Protocol):
+    """The request that a grpcio server has taken."""
+
+    def translated(self) -> TranslatedRequest | None:
+        """Gives the request of gRPC-Web that a proxy has made this call of, None where there was none."""
+
+
 class Admission(Generic[K]):
     """Decides about requests, by what is registered and set. `override_settings` in a test counts at once."""
 
@@ -73,7 +84,7 @@ class Admission(Generic[K]):
         self._registry = intercepted(self._methods, settings.interceptors)
         self._cors = configured_cors(settings)
         self._policy = SitePolicy(self._cors)
-        self._grpcio_plans: dict[str, Plan] = {}
+        self._grpcio_plans: dict[tuple[str, bool], Plan] = {}
         headers = self._policy.headers
         self.known: K | None = None if headers is None else self._knows(settings, headers)
 
@@ -117,13 +128,17 @@ class Admission(Generic[K]):
                 return self._refused(plan.path, plan.wire, plan.cors, error, source)
         return self._call(plan, source, deadline)
 
-    def decide_grpcio(self, path: str, source: CallSource, deadline: float | None) -> Call | HttpAnswer:
+    def decide_grpcio(self, path: str, source: NativeSource, deadline: float | None) -> Call | HttpAnswer:
         """Gives the call, or the refusal, of a request that a grpcio server has taken for an RPC and read the head of.
 
-        Hosts and origins are for HTTP servers. `deadline` is on the clock of `time.monotonic()`.
+        Hosts and origins are for HTTP servers, and for what comes from one by a proxy. `deadline` is on the clock of
+        `time.monotonic()`.
         """
         try:
-            plan = self._grpcio_plans.get(path) or self._plan_grpcio(path)
+            page = source.translated()
+            if page is not None:
+                self._check_page(path, page)
+            plan = self._grpcio_plan(path, source, is_translated=page is not None)
             source.check_metadata_size(self._settings)
         except StatusError as error:
             return self._refused(path, GRPCIO, None, error, source)
@@ -132,7 +147,7 @@ class Admission(Generic[K]):
     def _plan(self, method: Method | None, wire: BinaryWire, head: RequestHead, source: Source) -> Plan:
         # A generic handler may say something else next time, and without a host the server's address has a say.
         holds = method is not None and head.host is not None and self._policy.holds(head, source)
-        method = method or self._registry.find_generic(head.path)
+        method = method or self._registry.find_generic(head.path, source.metadata)
         if method is None:
             raise StatusError(StatusCode.UNIMPLEMENTED, "Method not found!")
         source.check_metadata_size(self._settings)
@@ -148,16 +163,28 @@ class Admission(Generic[K]):
             holds_for_its_head=holds,
         )
 
-    def _plan_grpcio(self, path: str) -> Plan:
+    def _check_page(self, path: str, page: TranslatedRequest) -> None:
+        """Raises `StatusError` for what the policy refuses: the same code as a page makes of the HTTP answer."""
+        asked = (page.meta(f"HTTP_{name}") for name in ("HOST", "ORIGIN", "SEC_FETCH_SITE"))
+        head = RequestHead("POST", path, None, None, None, None, False, *asked)
+        refusal = self._policy.refusal(head, page) if head.host else self._policy.refusal_without_host(head, page)
+        if refusal is not None:
+            raise StatusError(_PAGE_CODES[refusal.status], refusal.body.decode().partition(": ")[2].strip())
+
+    def _grpcio_plan(self, path: str, source: CallSource, *, is_translated: bool) -> Plan:
+        plan = self._grpcio_plans.get((path, is_translated))
+        if plan is not None:
+            return plan
         method = self._registry.find(path)
         is_registered = method is not None
-        method = method or self._registry.find_generic(path)
+        method = method or self._registry.find_generic(path, source.metadata)
         if method is None:
             raise StatusError(StatusCode.UNIMPLEMENTED, "Method not found!")
-        # Which encodings the caller takes is known to grpcio alone.
-        plan = Plan(method, path, GRPCIO, GRPCIO, self._settings, accept_encoding=ACCEPT_ENCODING[1])
+        # Which encodings a native caller takes is known to grpcio alone; of what is behind a proxy it knows nothing.
+        encodings = None if is_translated else ACCEPT_ENCODING[1]
+        plan = Plan(method, path, GRPCIO, GRPCIO, self._settings, accept_encoding=encodings)
         if is_registered:
-            self._grpcio_plans[path] = plan
+            self._grpcio_plans[path, is_translated] = plan
         return plan
 
     def _call(self, plan: Plan, source: CallSource, deadline: float | None) -> Call:

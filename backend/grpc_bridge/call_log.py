@@ -1,4 +1,4 @@
-"""One line in the log for each call: `key=value` pairs, for people and for programs that read logs.
+"""One line in the log for each call: `key=value` pairs, or the same by name for a formatter that makes JSON of them.
 
     method=/echo.v1.EchoService/Echo peer=ipv4:127.0.0.1:50000 status=OK duration_ms=0.412 request_messages=1
     request_bytes=7 response_messages=1 response_bytes=7 call=83c4a5f19be34c1f8d0a86d1c2f5a9b7        (one line)
@@ -63,25 +63,63 @@ class LoggedCall(Call):
     def _log(self) -> None:
         context = self.context
         _write(
-            f"method={_value(context.path)} peer={_value(context.peer())} status={_NAMES[context.status()[0]]}"
-            f" duration_ms={(time.perf_counter() - self._started) * 1000:.3f}"
-            f" request_messages={self.request_messages} request_bytes={self.request_bytes}"
-            f" response_messages={self.response_messages} response_bytes={self.response_bytes}"
-            f" call={context.call_id}"
+            Entry(
+                {
+                    "message": "call ended",
+                    "method": context.path,
+                    "peer": context.peer(),
+                    "status": _NAMES[context.status()[0]],
+                    "duration_ms": round((time.perf_counter() - self._started) * 1000, 3),
+                    "request_messages": self.request_messages,
+                    "request_bytes": self.request_bytes,
+                    "response_messages": self.response_messages,
+                    "response_bytes": self.response_bytes,
+                    "call": context.call_id,
+                }
+            )
+        )
+
+
+class Entry(dict[str, Any]):
+    """What is logged of one call: by name for whoever formats it (JSON formatters take a dict for fields), and as text
+    the line that the top of this module shows."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        """Gives the line."""
+        return (
+            f"method={_value(self['method'])} peer={_value(self['peer'])} status={self['status']}"
+            f" duration_ms={self['duration_ms']:.3f}"
+            f" request_messages={self['request_messages']} request_bytes={self['request_bytes']}"
+            f" response_messages={self['response_messages']} response_bytes={self['response_bytes']}"
+            f" call={self['call']}"
         )
 
 
 def log_refused(path: str, source: CallSource, error: StatusError) -> None:
     """Writes the line of a call that was refused by its headers."""
     _write(
-        f"method={_value(path)} peer={_value(source.peer())} status={error.code.name} duration_ms=0.000"
-        " request_messages=0 request_bytes=0 response_messages=0 response_bytes=0 call=refused"
+        Entry(
+            {
+                "message": "call refused",
+                "method": path[: MAX_VALUE_CHARACTERS + 1],  # `_value` sees that it is too long
+                "peer": source.peer(),
+                "status": error.code.name,
+                "duration_ms": 0.0,
+                "request_messages": 0,
+                "request_bytes": 0,
+                "response_messages": 0,
+                "response_bytes": 0,
+                "call": "refused",
+            }
+        )
     )
 
 
-def _write(line: str) -> None:
-    # What `logger.info(line)` does, without looking for the line of code that said so, which costs as much again.
-    logger.handle(logging.LogRecord(logger.name, logging.INFO, __file__, 0, line, (), None))
+def _write(entry: Entry) -> None:
+    # What `logger.info(entry)` does, without looking for the line of code that said so, which costs as much again.
+    logger.handle(logging.LogRecord(logger.name, logging.INFO, __file__, 0, entry, (), None))
 
 
 def _value(text: str) -> str:

@@ -14,8 +14,9 @@ from typing import Any, Protocol
 
 import grpc
 
+from grpc_bridge.codes import GRPC_CODES
 from grpc_bridge.conf import BridgeSettings
-from grpc_bridge.errors import GRPC_CODES, status_of
+from grpc_bridge.errors import status_of
 from grpc_bridge.protocol.compression import DEFLATE, GZIP, Encoding, is_accepted
 from grpc_bridge.protocol.metadata import Metadata, Metadatum, encode_metadata
 from grpc_bridge.protocol.status import StatusCode, StatusError
@@ -72,6 +73,10 @@ class CallContext:
 
     on_terminate: Callable[[], Any] | None = None
     """Set by whoever runs the handler: called once, from any thread, when the call ends before its handler."""
+
+    on_drain: Callable[[], Any] | None = None
+    """Set by a transport whose thread may be waiting for the next request when the process is told to end: called from
+    any thread, after the call has ended, so that the thread goes and answers."""
 
     on_initial_metadata: Callable[[], Any] | None = None
     """Set by the transport of a stream: called once, from any thread, when the handler has sent initial metadata, so
@@ -242,8 +247,10 @@ class CallContext:
 
     @property
     def trailing_pairs(self) -> tuple[tuple[str, str], ...]:
-        """The trailing metadata as header pairs."""
-        return self._trailing_pairs
+        """The trailing metadata as header pairs, with what belongs to the status of an early end."""
+        if self._early_end is None:
+            return self._trailing_pairs
+        return (*self._trailing_pairs, *self._early_end.trailers)
 
     @property
     def active(self) -> bool:
@@ -272,8 +279,15 @@ class CallContext:
 
     def terminate(self, code: StatusCode, message: str) -> None:
         """Ends the call from outside its handler, by deadline or disconnect, and stops the handler if that can be."""
-        if self.reject(StatusError(code, message)) and self.on_terminate is not None:
+        self.end_early(StatusError(code, message))
+
+    def end_early(self, error: StatusError) -> bool:
+        """Does what `terminate` does, with a status that is there already. Gives False if the call was over."""
+        if not self.reject(error):
+            return False
+        if self.on_terminate is not None:
             self.on_terminate()
+        return True
 
     def expire(self) -> None:
         """Ends the call because its deadline has passed."""

@@ -10,6 +10,7 @@ WSGI and with grpcio's own servers, and nothing is read before a handler asks.
 from __future__ import annotations
 
 from contextvars import ContextVar
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ from django.conf import settings
 from django.contrib import auth
 from django.http import HttpRequest, parse_cookie
 
+from grpc_bridge.executors import in_lookup_thread
+from grpc_bridge.lifecycle import has_thread_of_its_own
 from grpc_bridge.tokens import bearer_secret, user_of_token
 
 if TYPE_CHECKING:
@@ -64,11 +67,17 @@ def get_user(context: Any) -> User:
 
 
 async def aget_user(context: Any) -> User:
-    """Gives what `get_user` gives, for `async def` handlers."""
+    """Gives what `get_user` gives, for `async def` handlers.
+
+    The database is asked outside the handler's own thread, and outside a transaction that is open there.
+    """
     caller = _caller_of(context)
     if caller.user is None:
         secret = bearer_secret(context)
-        if secret is None:
+        if has_thread_of_its_own():
+            find = partial(auth.get_user, _request(context)) if secret is None else partial(user_of_token, secret)
+            caller.user = await in_lookup_thread(find)
+        elif secret is None:
             caller.user = await auth.aget_user(_request(context))
         else:
             caller.user = await sync_to_async(user_of_token)(secret)

@@ -168,7 +168,10 @@ class _Item(NamedTuple):
 
 
 class FrameQueue:
-    """Frames from a thread to an event loop. The thread waits while more than `max_bytes` are not taken."""
+    """Frames from a thread to an event loop. The thread waits while more than `max_bytes` are not taken.
+
+    Whoever takes frames comes back for more when these are sent.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, max_bytes: int = 64 * 1024) -> None:
         self._loop = loop
@@ -179,6 +182,7 @@ class FrameQueue:
         self._ended = False
         self._closed = False
         self._waiter: asyncio.Future[None] | None = None
+        self._idle = asyncio.Event()
 
     def put(self, frame: bytes) -> bool:
         """From the thread: adds a frame, once there is room. Gives False when nobody takes frames any more."""
@@ -203,6 +207,14 @@ class FrameQueue:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+        self._idle.set()
+
+    async def sent(self) -> None:
+        """From the loop: waits until what was put before is sent, or not wanted any more."""
+        with self._changed:
+            if self._frames and not self._closed:
+                self._idle.clear()
+        await self._idle.wait()
 
     async def take(self) -> bytes:
         """From the loop: gives all frames that are ready, joined; waits for one if none is. Gives b"" after the end."""
@@ -213,7 +225,9 @@ class FrameQueue:
                     self._frames.clear()
                     self._bytes = 0
                     self._changed.notify_all()
+                    self._idle.clear()
                     return ready
+                self._idle.set()
                 if self._ended:
                     return b""
                 self._waiter = self._loop.create_future()

@@ -50,11 +50,12 @@ class BridgeSettings:
 
     request_body_seconds: float = 60.0
     """How long the body of a unary request may take to arrive, in seconds; under WSGI, where who waits holds a thread,
-    how long any request may keep the server waiting for its next piece. 4 MiB in a minute are 0.6 Mbit/s."""
+    also how long a stream may keep the server waiting for its next piece, and over TLS any request. 4 MiB in a minute
+    are 0.6 Mbit/s."""
 
     sync_threads: int = 32
-    """How many `def` handlers run at a time under ASGI, and under WSGI of those that have a deadline. A stream from a
-    `def` handler holds its thread as long as it is open."""
+    """How many `def` handlers run at a time under ASGI, and under WSGI of those that have a deadline, or whose requests
+    stream over HTTP/2. A stream from a `def` handler holds its thread as long as it is open."""
 
     sync_queue: int = 1_000
     """How many calls may wait for one of these threads. Less than `max_concurrent_calls` turns calls away sooner."""

@@ -12,7 +12,8 @@ from typing import Any, NoReturn, TypeVar
 import grpc
 
 from grpc_bridge.call_state import CallContext
-from grpc_bridge.errors import GRPC_CODES, GRPCIO_CODES, AbortError
+from grpc_bridge.codes import GRPC_CODES, GRPCIO_CODES
+from grpc_bridge.errors import AbortError
 from grpc_bridge.protocol.metadata import Metadata
 from grpc_bridge.protocol.status import StatusCode
 

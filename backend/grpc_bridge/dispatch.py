@@ -130,12 +130,17 @@ async def run_stream_async(call: Call, request: bytes | MessageStream, write: Wr
             await in_context(_run_stream_intercepted(call, request, write), copy_context())
         else:
             argument = call.decode(request) if isinstance(request, bytes) else async_requests(call, context, request)
-            if call.method.is_async_generator and callers_thread.get() is None:  # who calls from here asks for each
+            if _may_batch(call.method):
                 await write_in_batches(call.method.behavior(argument, context), framed, write)
             else:
                 await give_responses(call.method, argument, context, partial(_respond, framed, write))
     except Exception as error:
         context.fail(error)
+
+
+def _may_batch(method: Method) -> bool:
+    # Who asks for a request hears first what was said to the one before. A caller in this process asks for each answer.
+    return method.is_async_generator and not method.request_streaming and callers_thread.get() is None
 
 
 async def _respond(framed: Callable[[Any], bytes | None], write: Write, response: Any) -> None:
@@ -175,7 +180,8 @@ def async_requests(call: Call, context: AsyncContext, messages: MessageStream) -
             message = await messages.next()
             return None if message is None else call.decode(message)
         except StatusError as error:
-            context.reject(error)
+            if not context.reject(error):
+                raise asyncio.CancelledError from None  # the caller has gone
             raise
 
     return readable(context, next_request)
@@ -205,9 +211,20 @@ async def _stream_from_thread(call: Call, request: bytes | Iterator[bytes], writ
         await _stream_in_steps(call, request, write)
         return
     queue = FrameQueue(asyncio.get_running_loop())
+    requests = request
+
+    if isinstance(request, LoopMessages):
+
+        async def next_message() -> Any:
+            # As on grpcio, where a response is sent before the handler goes on. Under WSGI it has to be: the thread
+            # that sends is also the one that waits for the request.
+            await queue.sent()
+            return await request.next()
+
+        requests = LoopMessages(next_message, request.loop)
 
     def produce() -> None:
-        frames = run_stream(call, request)
+        frames = run_stream(call, requests)
         try:
             for frame in frames:
                 if not queue.put(frame):

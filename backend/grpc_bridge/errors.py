@@ -7,6 +7,8 @@ any, after context.set_code(...)         the one that was set, as in grpcio
 StatusError                              its own (raised by the protocol core)
 an entry of EXCEPTION_CODES              its code; the exception's text is for the log only, but where a
                                          ValidationError names fields, the caller gets those as error details
+OperationalError, InterfaceError         UNAVAILABLE, by which a client knows that it may call again: the database is
+                                         away, or too busy. For the log as any other
 any other                                UNKNOWN, a generic message and a call id; the log has the traceback, and
                                          Django's signal got_request_exception is sent, as for a view
 
@@ -18,9 +20,9 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-import grpc
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied, SuspiciousOperation, ValidationError
 from django.core.signals import got_request_exception
+from django.db import InterfaceError, OperationalError
 from django.http import Http404
 
 from grpc_bridge.error_details import STATUS_DETAILS, field_violations
@@ -37,12 +39,6 @@ class AbortError(Exception):
     """Ends a sync handler after `context.abort()`. The status is in the context already."""
 
 
-GRPC_CODES: dict[grpc.StatusCode, StatusCode] = {code: StatusCode(code.value[0]) for code in grpc.StatusCode}
-"""grpcio's status codes as the protocol core's."""
-
-GRPCIO_CODES: dict[StatusCode, grpc.StatusCode] = {code: grpcio for grpcio, code in GRPC_CODES.items()}
-"""The protocol core's status codes as grpcio's."""
-
 EXCEPTION_CODES: dict[type[Exception], tuple[StatusCode, str]] = {
     PermissionDenied: (StatusCode.PERMISSION_DENIED, "Permission denied"),
     ObjectDoesNotExist: (StatusCode.NOT_FOUND, "Not found"),
@@ -54,6 +50,10 @@ EXCEPTION_CODES: dict[type[Exception], tuple[StatusCode, str]] = {
 }
 """Django's exceptions with the meaning that Django gives them in a view, Python's own for a missing method, and the one
 for metadata that a grpcio server would refuse to send."""
+
+DATABASE_ERRORS = (OperationalError, InterfaceError)
+"""What a query raises that could not be made, or whose end is not known: a connection that was lost, a database that
+restarts, a lock that others hold for too long. The same call may succeed a moment later."""
 
 
 def status_of(error: Exception, context: CallContext) -> tuple[StatusCode, str]:
@@ -74,4 +74,6 @@ def status_of(error: Exception, context: CallContext) -> tuple[StatusCode, str]:
             return code, told
     logger.error("%s failed (call %s)", context.path, context.call_id, exc_info=error)
     got_request_exception.send_robust(sender=type(context), request=None)
+    if isinstance(error, DATABASE_ERRORS):
+        return StatusCode.UNAVAILABLE, context.status_message or f"Database not available (call {context.call_id})"
     return StatusCode.UNKNOWN, context.status_message or f"Exception calling application (call {context.call_id})"

@@ -1,6 +1,7 @@
 """Where handlers run that cannot run where the server calls: a thread pool for `def`, an event loop for `async def`.
+And a small pool that finds out who calls an `async def` handler.
 
-Both are made on first use, one a process, and forgotten in a forked child: threads do not survive a fork.
+All are made on first use, one a process, and forgotten in a forked child: threads do not survive a fork.
 """
 
 from __future__ import annotations
@@ -12,12 +13,22 @@ from collections.abc import Callable
 from contextvars import copy_context
 from typing import Protocol, TypeVar
 
+from django.db import close_old_connections
+
 from grpc_bridge.conf import BridgeSettings
 from grpc_bridge.lifecycle import call_finished, call_started
 from grpc_bridge.loops import Outcome, callers_thread, outcome, settle
 from grpc_bridge.threads import SyncThreads
 
 T = TypeVar("T")
+
+LOOKUP_THREADS = 8
+"""How many callers of `async def` handlers are looked up at a time. Each of these threads keeps a database connection.
+When a server has restarted all streams come back at once: with a thread for each, more connections would be asked for
+than the database has."""
+
+LOOKUPS_WAITING = 100_000
+"""How many more may wait. Streams and calls are limited elsewhere, this is above all such limits."""
 
 
 class Cancellable(Protocol):
@@ -29,6 +40,7 @@ class Cancellable(Protocol):
 
 _lock = threading.Lock()
 _threads: SyncThreads | None = None
+_lookup_threads: SyncThreads | None = None
 _loop: asyncio.AbstractEventLoop | None = None
 
 
@@ -77,6 +89,32 @@ def begin_in_call_thread(
     return threads.submit(settle, loop, settled, copy_context(), around), settled
 
 
+async def in_lookup_thread(run: Callable[[], T]) -> T:
+    """Runs a short query that belongs to no transaction of the call's, in one of a few threads that keep their database
+    connections as long as `CONN_MAX_AGE` says."""
+    global _lookup_threads
+    if _lookup_threads is None:
+        with _lock:
+            if _lookup_threads is None:
+                _lookup_threads = SyncThreads(LOOKUP_THREADS, LOOKUPS_WAITING)
+
+    def around() -> T:
+        close_old_connections()
+        try:
+            return run()
+        finally:
+            close_old_connections()
+
+    loop = asyncio.get_running_loop()
+    settled: asyncio.Future[Outcome[T]] = loop.create_future()
+    job = _lookup_threads.submit(settle, loop, settled, copy_context(), around)
+    try:
+        return outcome(await settled)
+    except asyncio.CancelledError:
+        job.cancel()
+        raise
+
+
 def background_loop() -> asyncio.AbstractEventLoop:
     """Gives a running event loop for servers that have none. It runs in a daemon thread until the process ends."""
     global _loop
@@ -90,8 +128,8 @@ def background_loop() -> asyncio.AbstractEventLoop:
 
 
 def _forget() -> None:
-    global _threads, _loop, _lock
-    _threads, _loop, _lock = None, None, threading.Lock()
+    global _threads, _lookup_threads, _loop, _lock
+    _threads, _lookup_threads, _loop, _lock = None, None, None, threading.Lock()
 
 
 os.register_at_fork(after_in_child=_forget)

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextvars import Context, ContextVar, copy_context
 from functools import cached_property, partial
 from typing import Any, TypeAlias
@@ -53,9 +53,9 @@ class InterceptedRegistry(Registry):
         self._chain = Chain(registry, interceptors)
         self._methods = {method.path: InterceptedMethod(method.path, method, self._chain) for method in registry}
 
-    def find_generic(self, path: str) -> Method:
+    def find_generic(self, path: str, metadata: Callable[[], tuple[Metadatum, ...]] = tuple) -> Method:
         """Gives a method for every path, because an interceptor may serve any."""
-        return InterceptedMethod(path, self._registry.find_generic(path), self._chain)
+        return InterceptedMethod(path, self._registry.find_generic(path, metadata), self._chain)
 
 
 class InterceptedMethod(Method):
@@ -123,12 +123,12 @@ class Chain:
             call.context = view(call.context, SyncContext)
         return call.context.active
 
-    def look_up(self, path: str) -> tuple[Method, Handler] | None:
-        """Gives what is registered for a path, without interceptors."""
-        registered = self._handlers.get(path)
-        if registered is None and (method := self._registry.find_generic(path)) is not None:
-            return method, handler_of(method)
-        return registered
+    def look_up(self, details: Any) -> tuple[Method, Handler] | None:
+        """Gives what is registered for the path in `details`, without interceptors."""
+        if (registered := self._handlers.get(details.method)) is not None:
+            return registered
+        method = self._registry.find_generic(details.method, lambda: details.invocation_metadata)
+        return None if method is None else (method, handler_of(method))
 
     def method_of(self, handler: Found, call: Call) -> Method:
         """Gives the method of a handler that an interceptor gave. Raises `StatusError` UNIMPLEMENTED for None."""
@@ -190,7 +190,7 @@ class _Search:
         return self._seen(handler, is_async=True) if step else handler
 
     def _registered(self, details: Any, *, is_async: bool) -> Found:
-        registered = self._chain.look_up(details.method)
+        registered = self._chain.look_up(details)
         if registered is None:
             return None
         method, handler = registered

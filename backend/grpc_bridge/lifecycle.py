@@ -145,6 +145,12 @@ _threads: MutableMapping[Any, Executor] = SyncToAsync.context_to_thread_executor
 """Where it keeps those threads."""
 
 
+def has_thread_of_its_own() -> bool:
+    """Whether sync code of the current task gets a thread that belongs to its call: not under a test client, where it
+    runs in the test's thread, and not outside a call."""
+    return isinstance(thread_of_call.get(None), AsyncCallThread) and callers_thread.get() is None
+
+
 class AsyncCallThread:
     """Around an `async def` handler: gives it a thread for sync code on demand and lets that go at its end.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from grpc_bridge.protocol.status import StatusCode, StatusError
@@ -22,9 +23,13 @@ if TYPE_CHECKING:
 _unary_calls: set[Call] = set()
 _streams: set[Call] = set()
 
+_stream_refusal: Callable[[], StatusError] | None = None
+"""Makes the error for each stream that is not taken any more, once that is so."""
+
 
 def enter(call: Call) -> None:
-    """Counts a call that begins now. Raises `StatusError` RESOURCE_EXHAUSTED, and does not count it, if it is too many.
+    """Counts a call that begins now. Raises `StatusError` RESOURCE_EXHAUSTED, and does not count it, if it is too many,
+    and what `refuse_streams` was given if it is a stream that comes too late.
 
     Of calls that begin in several threads at the same moment more may be turned away than need be, never too few.
     """
@@ -34,6 +39,9 @@ def enter(call: Call) -> None:
         if maximum is not None and len(_streams) > maximum:
             _streams.discard(call)
             raise StatusError(StatusCode.RESOURCE_EXHAUSTED, "Concurrent stream limit exceeded!")
+        if _stream_refusal is not None:
+            _streams.discard(call)
+            raise _stream_refusal()
     else:
         _unary_calls.add(call)
         maximum = call.plan.max_calls
@@ -52,6 +60,15 @@ def leave(call: Call) -> None:
     (_unary_calls if call.plan.is_unary else _streams).discard(call)
 
 
+def refuse_streams(refusal: Callable[[], StatusError] | None) -> None:
+    """Takes no more streams: each ends with the error that `refusal` makes for it. None takes them again.
+
+    Whatever stream it does not refuse is among `all_calls` by the time this returns.
+    """
+    global _stream_refusal
+    _stream_refusal = refusal
+
+
 def open_calls() -> tuple[int, int]:
     """Gives how many unary calls and how many streams are open in this process."""
     return len(_unary_calls), len(_streams)
@@ -65,6 +82,7 @@ def all_calls() -> list[Call]:
 def _forget() -> None:
     _unary_calls.clear()
     _streams.clear()
+    refuse_streams(None)
 
 
 os.register_at_fork(after_in_child=_forget)

@@ -94,6 +94,12 @@ class SitePolicy:
         kind = self._kind_of(head.origin, host, source)
         return kind == _NAMED or (kind == _OWN and head.fetch_site != "cross-site")
 
+    def refusal_without_host(self, head: RequestHead, source: RequestSource) -> HttpAnswer | None:
+        """Gives the same where nobody says which host a call is for: no origin is the site's own then."""
+        if head.fetch_site in _OWN_FETCHES if head.origin is None else self._is_named(head.origin):
+            return None
+        return _refused_page(head, source)
+
     def _is_good_host(self, host: str | None, source: RequestSource) -> bool:
         try:
             _Request(source).get_host()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from importlib import import_module
 from typing import Any, Protocol, TypeAlias
 
@@ -12,6 +14,11 @@ from asgiref.sync import iscoroutinefunction
 from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import module_has_submodule
+
+from grpc_bridge.protocol.metadata import Metadatum
+from grpc_bridge.protocol.status import StatusCode, StatusError
+
+logger = logging.getLogger("grpc_bridge")
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
@@ -87,17 +94,23 @@ class Registry:
         """Gives the registered method of a path such as `/echo.v1.EchoService/Echo`, None if there is none."""
         return self._methods.get(path)
 
-    def find_generic(self, path: str) -> Method | None:
-        """Asks the generic handlers for the method of a path that is not registered.
+    def find_generic(self, path: str, metadata: Callable[[], tuple[Metadatum, ...]] = tuple) -> Method | None:
+        """Asks the generic handlers for the method of a path that is not registered. `metadata` gives the caller's.
 
         Only for requests that are RPCs by their content type: a generic handler may claim any path, also one of
-        Django's.
+        Django's. Raises `StatusError` UNKNOWN, in grpcio's words, if one of them fails.
         """
-        details = _HandlerCallDetails(path)
-        for generic_handler in self._generic_handlers:
-            handler = generic_handler.service(details)
-            if handler is not None:
-                return Method(path, handler)
+        details = _HandlerCallDetails(path, metadata)
+        try:
+            for generic_handler in self._generic_handlers:
+                handler = generic_handler.service(details)
+                if handler is not None:
+                    return Method(path, handler)
+        except StatusError:  # metadata that cannot be decoded
+            raise
+        except Exception:
+            logger.exception("A generic handler failed for %s", path)
+            raise StatusError(StatusCode.UNKNOWN, "Error in service handler!") from None
         return None
 
     def __iter__(self) -> Iterator[Method]:
@@ -105,11 +118,16 @@ class Registry:
 
 
 class _HandlerCallDetails(grpc.HandlerCallDetails):
-    """What a generic handler is asked with. Its answer may depend on the path only."""
+    """What a generic handler is asked with. The metadata is decoded when it is asked for."""
 
-    def __init__(self, method: str) -> None:
+    def __init__(self, method: str, metadata: Callable[[], tuple[Metadatum, ...]]) -> None:
         self.method = method
-        self.invocation_metadata = ()
+        self._metadata = metadata
+
+    @cached_property
+    def invocation_metadata(self) -> tuple[Metadatum, ...]:  # type: ignore[override]
+        """The caller's metadata. Raises `StatusError` INTERNAL when it cannot be decoded."""
+        return self._metadata()
 
 
 def autodiscover(server: Any) -> None:

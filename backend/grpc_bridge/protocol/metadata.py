@@ -38,6 +38,15 @@ _NOT_METADATA = frozenset(
 )  # fmt: skip
 _RESERVED = _NOT_METADATA | {"grpc-status", "grpc-message"}
 
+# What servers and proxies add to a response for HTTP's sake, as does all of CORS; and a status, which is none.
+_NOT_IN_ANSWER = frozenset(
+    (
+        "cache-control", "date", "grpc-message", "grpc-status", "server", "set-cookie", "vary", "via",
+        "x-accel-buffering",
+    )
+)  # fmt: skip
+_CORS = "access-control-"
+
 _KEY = re.compile(r"[0-9a-z_.-]+")
 _VALUE = re.compile(r"[\x20-\x7e]*")
 
@@ -57,6 +66,16 @@ def decode_metadata(headers: Iterable[tuple[str, str]]) -> tuple[Metadatum, ...]
         else:
             metadata.append(Metadatum(key, value))
     return tuple(metadata)
+
+
+def decode_answer_metadata(headers: Iterable[tuple[str, str]]) -> tuple[Metadatum, ...]:
+    """Gives the metadata among the headers of a response, as `decode_metadata` does for those of a request.
+
+    The names of `headers` are in lower case.
+    """
+    return decode_metadata(
+        (name, value) for name, value in headers if name not in _NOT_IN_ANSWER and not name.startswith(_CORS)
+    )
 
 
 def _decode_binary(key: str, value: str) -> bytes:

@@ -35,18 +35,44 @@ class StatusCode(enum.IntEnum):
     UNAUTHENTICATED = 16
 
 
+# grpc/grpc doc/http-grpc-status-mapping.md
+_CODES_OF_HTTP = {
+    400: StatusCode.INTERNAL,
+    401: StatusCode.UNAUTHENTICATED,
+    403: StatusCode.PERMISSION_DENIED,
+    404: StatusCode.UNIMPLEMENTED,
+    429: StatusCode.UNAVAILABLE,
+    502: StatusCode.UNAVAILABLE,
+    503: StatusCode.UNAVAILABLE,
+    504: StatusCode.UNAVAILABLE,
+}
+
+
+def code_of_http(http_status: int) -> StatusCode:
+    """Gives what an HTTP status means for a call that got no status of its own, also the 200 of what is no answer."""
+    return _CODES_OF_HTTP.get(http_status, StatusCode.UNKNOWN)
+
+
 class StatusError(Exception):
     """A call that ends with a status other than OK.
 
     `message` goes to the caller as it stands, so it must hold nothing that only the server may know.
-    `headers` are (name, value) pairs for the response headers that explain the status.
+    `headers` are (name, value) pairs for the response headers that explain the status, `trailers` those that travel
+    with it.
     """
 
-    def __init__(self, code: StatusCode, message: str, headers: Sequence[tuple[str, str]] = ()) -> None:
+    def __init__(
+        self,
+        code: StatusCode,
+        message: str,
+        headers: Sequence[tuple[str, str]] = (),
+        trailers: Sequence[tuple[str, str]] = (),
+    ) -> None:
         super().__init__(f"{code.name}: {message}")
         self.code = code
         self.message = message
         self.headers = tuple(headers)
+        self.trailers = tuple(trailers)
 
 
 # grpc/grpc doc/PROTOCOL-HTTP2.md, "Percent-Encoded": 0x20-0x24 and 0x26-0x7E stand for themselves. The percent sign

@@ -8,7 +8,7 @@ status in both places report it twice.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from grpc_bridge.protocol.frames import FLAG_TRAILERS, encode_frame
 from grpc_bridge.protocol.status import StatusCode, StatusError, decode_message, encode_message
@@ -37,12 +37,20 @@ def decode_trailers(payload: bytes) -> tuple[StatusCode, str, list[tuple[str, st
     Takes what other servers write as well: upper case, no space after the colon. Raises `StatusError` INTERNAL when
     there is no status that a client could act on.
     """
-    code, message, metadata = None, "", []
+    return status_of_pairs(_pairs(payload))
+
+
+def _pairs(payload: bytes) -> Iterator[tuple[str, str]]:
     for line in payload.decode("latin-1").split("\r\n"):
         name, colon, value = line.partition(":")
-        key, value = name.strip().lower(), value.strip()
-        if not colon:
-            continue
+        if colon:
+            yield name.strip().lower(), value.strip()
+
+
+def status_of_pairs(pairs: Iterable[tuple[str, str]]) -> tuple[StatusCode, str, list[tuple[str, str]]]:
+    """Reads trailers that are pairs already, in lower case: as `decode_trailers` does. They may be response headers."""
+    code, message, metadata = None, "", []
+    for key, value in pairs:
         if key == "grpc-status":
             code = value
         elif key == "grpc-message":

@@ -18,8 +18,8 @@ from collections.abc import Iterable
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from grpc_bridge.loops import tell_loop
+from grpc_bridge.readiness import SILENCE, Problem, Readiness
 from grpc_bridge.registry import Registry
-from grpc_bridge.server.readiness import Readiness
 
 logger = logging.getLogger("grpc_bridge")
 
@@ -43,7 +43,7 @@ class Health:
     def __init__(self, services: Iterable[str]) -> None:
         self.servicer = health.aio.HealthServicer()
         self._services = ["", *services]
-        self._found: asyncio.Queue[str | None] = asyncio.Queue()
+        self._found: asyncio.Queue[Problem | None] = asyncio.Queue()
         self._ended = threading.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -76,13 +76,13 @@ class Health:
 
     async def _follow(self) -> None:
         """Tells what has been found, when it is something else than before."""
-        told: str | None = ""
+        told: Problem | None = Problem("")
         while True:
             try:
                 async with asyncio.timeout(SILENCE_SECONDS):
                     problem = await self._found.get()
             except TimeoutError:
-                problem = "the databases do not answer"
+                problem = SILENCE
             if problem == told:
                 continue
             told = problem

@@ -3,7 +3,7 @@
 start      servicers are found, addresses are bound, calls are taken; health says when the databases are there
 SIGTERM    health says NOT_SERVING; calls still come in for `unready_seconds`, until everybody has heard of it
 then       no more calls, no more connections. Those that are open have `grace_seconds` to end
-then       what is still open ends with UNAVAILABLE, by which a client knows that it may call again
+then       what is still open ends with UNAVAILABLE and a hint when to call again: see `grpc_bridge/shutdown.py`
 SIGTERM    a second one ends the waiting at once. So does SIGINT, the first and the second
 """
 
@@ -20,13 +20,12 @@ import grpc
 from grpc_health.v1 import health
 from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
-from grpc_bridge.call import Call
 from grpc_bridge.conf import BridgeSettings, load_settings
 from grpc_bridge.limits import all_calls
-from grpc_bridge.protocol.status import StatusCode
 from grpc_bridge.registry import Registry, discovered_registry
 from grpc_bridge.server.health import WATCH, Health
 from grpc_bridge.server.options import ServerOptions
+from grpc_bridge.shutdown import end_calls
 from grpc_bridge.transports.grpcio import GrpcioBridge
 
 logger = logging.getLogger("grpc_bridge")
@@ -136,22 +135,18 @@ class NativeServer:
         # grpcio would cut off what is open after its own time of grace. What ends here has a status to send.
         stopping = asyncio.ensure_future(self._server.stop(self._options.grace_seconds + LAST_SECONDS))
         # Who watches health would do so for ever. It is told first.
-        asyncio.get_running_loop().call_later(TELL_SECONDS, _end_calls, lambda call: call.context.path == WATCH)
+        asyncio.get_running_loop().call_later(TELL_SECONDS, _end_watches)
         await request.within(self._options.grace_seconds, stopping)
         if not stopping.done():
-            calls = _end_calls(lambda call: True)
+            calls = end_calls(all_calls())
             logger.warning("%d calls were still open after the time of grace", calls)
             await asyncio.wait((stopping,), timeout=LAST_SECONDS)
             await self._server.stop(None)
         await stopping
 
 
-def _end_calls(which: Callable[[Call], bool]) -> int:
-    """Ends calls so that their callers know that they may call again. Gives how many."""
-    calls = [call for call in all_calls() if which(call)]
-    for call in calls:
-        call.context.terminate(StatusCode.UNAVAILABLE, "The server is shutting down")
-    return len(calls)
+def _end_watches() -> None:
+    end_calls(call for call in all_calls() if call.context.path == WATCH)
 
 
 def _services(registry: Registry) -> list[str]:

@@ -1,4 +1,5 @@
-"""What the test clients call: the project's bridge as the settings are now, and what its handlers raise."""
+"""What the test clients call: the project's bridge as the settings are now, with which headers, and what its handlers
+raise."""
 
 from __future__ import annotations
 
@@ -10,12 +11,32 @@ from typing import Any, Generic, TypeVar
 from django.core.signals import got_request_exception
 from django.test.signals import setting_changed
 
+from grpc_bridge.calling.method import CallOptions, timeout_header
 from grpc_bridge.conf import BridgeSettings, load_settings
 from grpc_bridge.registry import Registry, discovered_registry
 
 Bridge = TypeVar("Bridge")
 Register = Callable[[Any], None]
 """A function like that of an `rpc` module."""
+
+HOST = "testserver"
+"""Django's test runner adds this one to ALLOWED_HOSTS."""
+
+
+def request_headers(options: CallOptions) -> dict[str, str]:
+    """Gives the headers of a request, one for each name, as WSGI has them.
+
+    Raises `ValueError` for metadata that may not travel, and for credentials.
+    """
+    if options.credentials is not None:
+        raise ValueError("call credentials need a channel with TLS; a test gives what they would add as metadata")
+    headers: dict[str, str] = {}
+    for name, value in options.headers():
+        headers[name] = f"{headers[name]},{value}" if name in headers else value
+    if options.timeout is not None:
+        headers.update([timeout_header(options.timeout)])
+    return headers
+
 
 _changes = {"of any setting": 0, "INSTALLED_APPS": 0}
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import grpc
 
+from grpc_bridge.codes import GRPCIO_CODES
 from grpc_bridge.conf import BridgeSettings
-from grpc_bridge.errors import GRPCIO_CODES
 from grpc_bridge.protocol.frames import FLAG_TRAILERS, HEADER, encode_frame
 from grpc_bridge.protocol.trailers import decode_trailers
 from grpc_bridge.registry import Registry

@@ -10,8 +10,9 @@ import grpc
 import pytest
 
 from grpc_bridge.call_state import CallContext
+from grpc_bridge.codes import GRPC_CODES, GRPCIO_CODES
 from grpc_bridge.context import AsyncContext, SyncContext
-from grpc_bridge.errors import GRPC_CODES, GRPCIO_CODES, AbortError
+from grpc_bridge.errors import AbortError
 from grpc_bridge.protocol.status import StatusCode, StatusError
 from grpc_bridge.tests.calls import PATH, Source, Status, async_context, sync_context
 

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 import grpc
 import pytest
 
+from grpc_bridge.codes import GRPCIO_CODES
 from grpc_bridge.dispatch import run_unary, run_unary_async
-from grpc_bridge.errors import GRPCIO_CODES
 from grpc_bridge.protocol.metadata import decode_metadata
 from grpc_bridge.tests.calls import PATH, Status, admitted
 

@@ -11,6 +11,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.core.exceptions import DisallowedHost, ObjectDoesNotExist, PermissionDenied, ValidationError
 from django.core.signals import got_request_exception
+from django.db import DataError, IntegrityError, InterfaceError, OperationalError, ProgrammingError
 from django.http import Http404
 
 from grpc_bridge.errors import EXCEPTION_CODES, status_of
@@ -81,6 +82,22 @@ def test_an_exception_without_a_meaning_is_told_by_its_call_id_only(
     assert logged(caplog, call_context, error) == logging.ERROR
 
 
+@pytest.mark.parametrize("error", [OperationalError(SECRET), InterfaceError(SECRET)], ids=repr)
+def test_a_database_that_is_away_lets_callers_know_that_they_may_call_again(
+    error: Exception, call_context: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert status_of(error, call_context) == (
+        StatusCode.UNAVAILABLE,
+        f"Database not available (call {call_context.call_id})",
+    )
+    assert logged(caplog, call_context, error) == logging.ERROR
+
+
+@pytest.mark.parametrize("error", [IntegrityError(SECRET), ProgrammingError(SECRET), DataError(SECRET)], ids=repr)
+def test_a_query_that_fails_again_and_again_is_no_reason_to_call_again(error: Exception, call_context: Any) -> None:
+    assert status_of(error, call_context)[0] is StatusCode.UNKNOWN
+
+
 def test_the_traceback_is_in_the_log(call_context: Any, caplog: pytest.LogCaptureFixture) -> None:
     try:
         raise KeyError(SECRET)
@@ -91,7 +108,9 @@ def test_the_traceback_is_in_the_log(call_context: Any, caplog: pytest.LogCaptur
     assert SECRET not in call_context.status()[1]
 
 
-@pytest.mark.parametrize(("error", "told"), [(ValueError(SECRET), True), (PermissionDenied(SECRET), False)])
+@pytest.mark.parametrize(
+    ("error", "told"), [(ValueError(SECRET), True), (OperationalError(SECRET), True), (PermissionDenied(SECRET), False)]
+)
 def test_django_is_told_of_an_exception_without_a_meaning(error: Exception, told: bool, call_context: Any) -> None:
     """As of one that a view raised, so that what reports errors reports it. A receiver that fails changes nothing."""
     seen: list[BaseException | None] = []

@@ -10,7 +10,9 @@ import grpc_bridge
 
 
 def test_the_public_names() -> None:
-    assert grpc_bridge.__all__ == ["aget_user", "asgi", "get_session", "get_user", "release_thread", "set_user", "wsgi"]
+    assert grpc_bridge.__all__ == [
+        "aget_user", "asgi", "drain", "get_session", "get_user", "release_thread", "set_user", "wsgi",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -18,6 +20,7 @@ def test_the_public_names() -> None:
     [
         ("aget_user", ["context"]),
         ("asgi", ["application"]),
+        ("drain", ["everything"]),
         ("get_session", ["context"]),
         ("get_user", ["context"]),
         ("release_thread", []),

@@ -12,7 +12,11 @@ from asgiref.sync import async_to_sync, markcoroutinefunction, sync_to_async
 from django.core.exceptions import ImproperlyConfigured
 
 from generated.echo.v1 import echo_pb2, echo_pb2_grpc
+from grpc_bridge.conf import BridgeSettings
+from grpc_bridge.protocol.status import StatusCode
 from grpc_bridge.registry import Registry
+from grpc_bridge.tests.raw import environ, not_django, status_of
+from grpc_bridge.transports.wsgi import WsgiBridge
 
 SERVICE = "test.v1.TestService"
 
@@ -242,3 +246,35 @@ def test_grpcios_own_generic_handler_is_understood() -> None:
     assert method is not None
     assert method.behavior is unary
     assert registry.find_generic(f"/{SERVICE}/Other") is None
+
+
+def test_generic_handlers_see_the_callers_metadata() -> None:
+    registry, generic = Registry(), Generic("/a/B", unary)
+    registry.add_generic_rpc_handlers((generic,))
+    assert registry.find_generic("/a/B", lambda: (("key", "value"),)) is not None  # type: ignore[arg-type, return-value]
+    assert generic.asked == [("/a/B", (("key", "value"),))]
+
+
+class Passing(grpc.ServerInterceptor):
+    """Changes nothing."""
+
+    def intercept_service(self, continuation: Any, handler_call_details: grpc.HandlerCallDetails) -> Any:
+        return continuation(handler_call_details)
+
+
+def test_a_generic_handler_that_fails_ends_the_call_as_on_grpcio(caplog: pytest.LogCaptureFixture) -> None:
+    class Failing(grpc.GenericRpcHandler):
+        def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
+            raise KeyError("secret")
+
+    registry = Registry()
+    registry.add_generic_rpc_handlers((Failing(),))
+    for interceptors in ((), (Passing(),)):
+        answer = b"".join(
+            WsgiBridge(not_django, registry, BridgeSettings(interceptors=interceptors))(
+                environ("Any"), lambda status, headers: lambda piece: None
+            )
+        )
+        assert status_of(answer) == (StatusCode.UNKNOWN, "Error in service handler!")
+        assert "KeyError: 'secret'" in caplog.text
+        caplog.clear()

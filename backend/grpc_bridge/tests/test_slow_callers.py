@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -95,6 +96,30 @@ async def test_a_request_that_does_not_arrive_is_not_waited_for(name: str, event
     caller = Caller(*events)
     await serve(Handlers().application(request_body_seconds=0.05), name, caller)
     assert status_of(caller.taken) == (StatusCode.DEADLINE_EXCEEDED, "The request did not arrive within 0.05 s")
+    assert open_calls() == (0, 0)
+
+
+@pytest.mark.parametrize("name", ["Late", "Async", "Sync"])
+async def test_a_request_whose_pieces_come_just_when_it_is_too_late_is_not_waited_for(name: str) -> None:
+    """Before Python 3.12 `asyncio.wait_for`, by which servers wait for a piece, then swallows the cancellation."""
+
+    class Dripping(Caller):
+        pieces = pieces_before_answer = 0
+
+        async def send(self, event: dict[str, Any]) -> None:
+            self.pieces_before_answer = self.pieces_before_answer or self.pieces
+            await super().send(event)
+
+        async def receive(self) -> dict[str, Any]:
+            self.pieces += 1
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(0.2)
+            return request(b"\0", more=self.pieces < 10)
+
+    caller = Dripping()
+    await serve(Handlers().application(request_body_seconds=0.05), name, caller)
+    assert status_of(caller.taken) == (StatusCode.DEADLINE_EXCEEDED, "The request did not arrive within 0.05 s")
+    assert caller.pieces_before_answer < 5
     assert open_calls() == (0, 0)
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import grpc
 import pytest
 
+from grpc_bridge.calling.answer import Answer
+from grpc_bridge.calling.method import StubMethod
 from grpc_bridge.protocol.frames import encode_frame
 from grpc_bridge.protocol.trailers import encode_trailers
-from grpc_bridge.testing.calls import CONTENT_TYPE, Answer, StubMethod
+from grpc_bridge.protocol.wire import BINARY
 
 Code = grpc.StatusCode
 
-HEADERS = [("content-type", CONTENT_TYPE)]
+HEADERS = [("content-type", BINARY.content_type)]
 UNARY = StubMethod("/test.v1.Lab/Unary", False, False)
 
 
@@ -19,7 +21,7 @@ def read(body: bytes, status: int = 200, headers: list[tuple[str, str]] = HEADER
     answer = Answer(UNARY)
     answer.start(status, headers)
     answer.receive_data(body)
-    answer.end()
+    answer.end_of_body()
     return answer
 
 
@@ -49,10 +51,10 @@ def test_answer_without_status(body: bytes):
     assert (outcome.code, outcome.details) == (Code.INTERNAL, "The answer ends without a status")
 
 
-@pytest.mark.parametrize("count", [0, 2])
-def test_success_without_its_one_message(count: int):
+@pytest.mark.parametrize(("count", "found"), [(0, "no message"), (2, "more than one message")])
+def test_success_without_its_one_message(count: int, found: str):
     outcome = read(encode_frame(b"message") * count + encode_trailers(0)).outcome
-    assert (outcome.code, outcome.details) == (Code.INTERNAL, f"The answer has {count} messages instead of one")
+    assert (outcome.code, outcome.details) == (Code.UNIMPLEMENTED, f"The answer has {found} instead of one")
 
 
 def test_in_pieces_of_any_size():

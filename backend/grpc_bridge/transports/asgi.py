@@ -19,6 +19,7 @@ from grpc_bridge.plan import Plan, encoded
 from grpc_bridge.protocol.negotiation import HttpAnswer
 from grpc_bridge.protocol.status import StatusError
 from grpc_bridge.registry import Registry
+from grpc_bridge.shutdown import drain_at_signals
 from grpc_bridge.transports.asgi_head import KnownScopes
 from grpc_bridge.transports.asgi_request import AsgiRequest, Event, Receive, Scope, joined, text
 from grpc_bridge.transports.asgi_send import Send, send_answer, send_trailers
@@ -93,6 +94,8 @@ class AsgiBridge:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request of an ASGI server, or one scope of another type."""
         if scope["type"] != "http":
+            if scope["type"] == "lifespan":
+                drain_at_signals()  # what the server would tell the application at its end comes after the last stream
             await self._application(scope, receive, send)
             return
         admission, request = self._admission, AsgiRequest(scope, receive)

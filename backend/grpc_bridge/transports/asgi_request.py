@@ -26,6 +26,28 @@ MESSAGE_OVERHEAD_BYTES = 64
 """What a waiting message counts for beyond its length, so that empty ones are not free."""
 
 
+ASK_AGAIN_SECONDS = 5.0
+"""How long gunicorn is asked for the next piece of a stream before it is asked anew. It takes a caller that sends
+nothing for its `timeout` for gone, and over HTTP/2 it forgets who waits for a piece of a connection that is lost; both
+only as long as it is not asked again."""
+
+
+def patiently(receive: Receive) -> Receive:
+    """Gives a `receive` for the pieces of a stream, which may be far apart. Not for what follows them."""
+    if not getattr(receive, "__module__", "").startswith("gunicorn."):
+        return receive
+
+    async def ask() -> Event:
+        while True:
+            try:
+                async with asyncio.timeout(ASK_AGAIN_SECONDS):
+                    return await receive()
+            except TimeoutError:
+                continue
+
+    return ask
+
+
 class RequestBody:
     """The messages of a request. Only one coroutine receives at a time: ASGI has one queue for body and disconnect."""
 
@@ -43,6 +65,7 @@ class RequestBody:
         """Says which call it is whose request this is."""
         self._call = call
         if call.method.request_streaming:
+            self._receive_piece = patiently(self.receive)
             self._messages: deque[bytes] = deque()
             self._waiting_bytes = 0
             self._asked = False
@@ -68,6 +91,9 @@ class RequestBody:
         data, more = self._chunk(event)
         messages = list(islice(reader.receive_data(data), 2))
         while more and len(messages) < 2:
+            # A cancellation does not always get here, see `watch`.
+            if not call.context.active:
+                raise asyncio.CancelledError
             data, more = self._chunk(await self.receive())
             messages.extend(islice(reader.receive_data(data), 2 - len(messages)))
         if len(messages) < 2:
@@ -110,7 +136,7 @@ class RequestBody:
                 while self._waiting_bytes >= READ_AHEAD_BYTES and not self._asked:
                     self._may_receive.clear()
                     await self._may_receive.wait()
-                data, _ = self._chunk(await self.receive())
+                data, _ = self._chunk(await self._receive_piece())
                 for message in reader.receive_data(data):
                     self._asked = False
                     if self._call.clock is not None:

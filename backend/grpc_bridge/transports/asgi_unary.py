@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+from grpc_bridge import call_id
 from grpc_bridge.call import Call
 from grpc_bridge.call_log import LoggedCall
 from grpc_bridge.call_log import is_on as is_logging
@@ -35,7 +36,7 @@ async def serve_unary(plan: Plan, request: AsgiRequest, send: Send) -> None:
     call = (LoggedCall if plan.settings.log_calls and is_logging() else Call)(plan, context)
     request.begin(call)
     thread, payload = AsyncCallThread(), None
-    token = thread_of_call.set(thread)
+    token, id_token = thread_of_call.set(thread), call_id.begin(context)
     unary_calls.add(call)
     work = _work(call, context, request)
     try:
@@ -50,6 +51,7 @@ async def serve_unary(plan: Plan, request: AsgiRequest, send: Send) -> None:
     else:
         payload = await _guarded(call, request, work, awaited)
     finally:
+        call_id.end(id_token)
         thread_of_call.reset(token)
         if thread.is_used:
             thread.end()

@@ -21,8 +21,8 @@ import grpc
 from grpc_bridge.admission import Admission
 from grpc_bridge.call import Call
 from grpc_bridge.call_state import CallContext
+from grpc_bridge.codes import GRPCIO_CODES
 from grpc_bridge.conf import BridgeSettings
-from grpc_bridge.errors import GRPCIO_CODES
 from grpc_bridge.limits import too_much_metadata
 from grpc_bridge.plan import KnownHeads
 from grpc_bridge.protocol.frames import FLAG_COMPRESSED, HEADER, HEADER_BYTES, encode_frame
@@ -30,6 +30,7 @@ from grpc_bridge.protocol.metadata import Metadatum, decode_metadata
 from grpc_bridge.protocol.negotiation import HttpAnswer
 from grpc_bridge.protocol.status import StatusCode, StatusError, decode_message
 from grpc_bridge.registry import Handler, Registry
+from grpc_bridge.translated import TranslatedRequest, translated_request
 from grpc_bridge.transports.asgi import serve_call
 from grpc_bridge.transports.asgi_request import Event, Receive, RequestBody
 from grpc_bridge.transports.asgi_send import send_answer
@@ -71,6 +72,10 @@ class GrpcioRequest:
             size += len(key) + len(value)
         if size > settings.max_metadata_bytes or len(self._entries) > settings.max_metadata_entries:
             raise too_much_metadata(len(self._entries), size, settings)
+
+    def translated(self) -> TranslatedRequest | None:
+        """Gives the request of gRPC-Web that a proxy has made this call of, None where there was none."""
+        return translated_request(self._entries)
 
     def peer(self) -> str:
         """Gives the caller's address."""

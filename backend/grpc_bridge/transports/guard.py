@@ -1,4 +1,4 @@
-"""What stops a handler that runs in a task: the deadline, the disconnect, `context.cancel()`."""
+"""What is around a handler that runs in a task, and what stops it: the deadline, the disconnect, `context.cancel()`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import time
 from types import TracebackType
 from typing import Protocol
 
+from grpc_bridge import call_id
 from grpc_bridge.call import Call
 from grpc_bridge.limits import StreamClock, leave, too_late
 from grpc_bridge.protocol.status import StatusCode, StatusError
@@ -32,7 +33,7 @@ class HandlerGuard:
 
     __slots__ = (
         "_body_timer", "_call", "_cancelled", "_context", "_deadline", "_handle", "_loop", "_over", "_request",
-        "_request_is_there", "_task", "_watcher",
+        "_request_is_there", "_task", "_token", "_watcher",
     )  # fmt: skip
 
     def __init__(self, call: Call, request: Request) -> None:
@@ -50,6 +51,7 @@ class HandlerGuard:
         task = asyncio.current_task()
         assert task is not None
         self._task = task
+        self._token = call_id.begin(self._context)
         self._context.on_terminate = self._terminated
         if self._context.deadline is not None:
             self._deadline = self._loop.call_later(self._context.deadline - time.monotonic(), self._context.expire)
@@ -57,6 +59,8 @@ class HandlerGuard:
         if (method.request_streaming or method.response_streaming) and self._call.settings.limits_stream_time:
             self._call.clock = StreamClock(self._call, self._loop)
         self._handle = self._loop.call_soon(self._task_waits)
+        if not self._context.active:
+            self._terminated()  # of a call that began before its guard: nobody could be told of its end
         return self
 
     def request_is_there(self) -> None:
@@ -88,7 +92,7 @@ class HandlerGuard:
         self._loop.call_soon_threadsafe(self._cancel)
 
     def _cancel(self) -> None:
-        if not self._over:
+        if not self._over and not self._cancelled:
             self._cancelled = True
             self._task.cancel()
 
@@ -116,4 +120,5 @@ class HandlerGuard:
             self._context.disconnect()
         self._context.finish()
         self._request.close()
+        call_id.end(self._token)
         return ours

@@ -1,8 +1,8 @@
 """The WSGI transport: RPCs are answered here, everything else goes to the application that it wraps, untouched.
 
 A `def` handler whose time is not limited runs in the server's thread, in a copy of its context variables, so that what
-it sets does not reach the next call. Any other runs on an event loop beside it, where it can be stopped: see
-`wsgi_on_loop.py`.
+it sets does not reach the next call. Any other runs on an event loop beside it, where it can be stopped, or in a
+thread beside both, as does one whose requests stream over HTTP/2: see `wsgi_on_loop.py`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from contextvars import copy_context
 from operator import length_hint
 
+from grpc_bridge import call_id
 from grpc_bridge.admission import Admission, RequestHead, peer_address
 from grpc_bridge.call import Call
 from grpc_bridge.conf import BridgeSettings
@@ -141,14 +142,15 @@ class WsgiBridge:
 
 def _serve(call: Call, reply: Reply) -> Iterable[bytes]:
     method = call.method
-    on_loop = method.is_async or (call.context.deadline is not None and not _is_held_for_caller(call))
-    if (method.request_streaming or method.response_streaming) and call.settings.limits_stream_time:
-        on_loop = True
+    if method.request_streaming:
+        call.context.on_drain = reply.body.interrupt
+    on_loop = _belongs_on_loop(call, reply)
     if method.response_streaming:
         return _watched(serve_on_loop(call, reply) if on_loop else _stream(call, reply), call, reply)
     if on_loop:
         return serve_on_loop(call, reply)
     payload = None
+    token = call_id.begin(call.context)
     call_started()
     try:
         enter(call)
@@ -159,7 +161,18 @@ def _serve(call: Call, reply: Reply) -> Iterable[bytes]:
         leave(call)
         call.context.finish()
         call_finished()
+        call_id.end(token)
     return reply.whole(call.unary_answer(payload))
+
+
+def _belongs_on_loop(call: Call, reply: Reply) -> bool:
+    method = call.method
+    if method.is_async or (call.context.deadline is not None and not _is_held_for_caller(call)):
+        return True
+    if (method.request_streaming or method.response_streaming) and call.settings.limits_stream_time:
+        return True
+    # The handler may read and give in two threads, but only the server's may be at an HTTP/2 connection.
+    return method.request_streaming and reply.body.stream is not None
 
 
 def _is_held_for_caller(call: Call) -> bool:
@@ -189,6 +202,7 @@ def _watched(answer: Iterator[bytes], call: Call, reply: Reply) -> Iterator[byte
 def _stream(call: Call, reply: Reply) -> Iterator[bytes]:
     """The answer of a streaming method, made while the server iterates. Closed early, it has lost its caller."""
     in_context = copy_context().run
+    in_context(call_id.begin, call.context)
     call.context.on_initial_metadata = lambda: reply.start_stream(call, now=True)
     in_context(call_started)
     try:
@@ -203,6 +217,10 @@ def _stream(call: Call, reply: Reply) -> Iterator[bytes]:
         reply.start_stream(call)  # not before the first message: until then a handler may set headers
         while frame is not None:
             yield frame
+            if reply.body.is_abandoned():
+                call.context.disconnect()
+                in_context(frames.close)
+                break
             frame = in_context(next, frames, None)
         call.context.finish()
         yield call.trailers()

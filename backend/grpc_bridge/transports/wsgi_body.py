@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import ssl
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -9,6 +12,8 @@ from typing import Any
 from grpc_bridge.call import Call
 from grpc_bridge.limits import patience, too_late
 from grpc_bridge.protocol.status import StatusCode, StatusError
+from grpc_bridge.transports.wsgi_http2 import http2_stream
+from grpc_bridge.transports.wsgi_patience import limited
 
 CHUNK_BYTES = 64 * 1024
 
@@ -27,7 +32,13 @@ class WsgiBody:
         self._begun = begun
         self._input = environ["wsgi.input"]
         self._socket = environ.get("gunicorn.socket")  # without it no wait can be limited
+        self.stream = http2_stream(environ)
+        """The HTTP/2 stream of which this is the body, None over HTTP/1, and where a server does not show it."""
+        self.give_up_at = 0.0
+        """When the wait for a piece ends that `arriving` has told of, by `time.monotonic`."""
         length: str = environ.get("CONTENT_LENGTH") or ""
+        self._is_waiting = False
+        self._is_late = False
         self._left: int | None = int(length) if length.isdecimal() and len(length) < 20 else None
         if self._left is None and not environ.get("wsgi.input_terminated"):
             self._left = 0  # without a length, only a server that marks the end by itself may be read from
@@ -38,6 +49,13 @@ class WsgiBody:
     def ended(self) -> bool:
         """Whether the body has been read to its end."""
         return self._left == 0
+
+    def is_abandoned(self) -> bool:
+        """Looks whether the caller has given the call up, as far as that can be known without waiting."""
+        if self.stream is None:
+            return False
+        self.stream.look(0)
+        return self.stream.is_abandoned
 
     def _read(self, size: int, seconds: float) -> bytes:
         """Gives at most `size` bytes, b"" at the end.
@@ -66,6 +84,10 @@ class WsgiBody:
         return data
 
     def _wait_for(self, size: int, seconds: float) -> bytes:
+        if self.stream is not None:
+            if not self.stream.wait(seconds):
+                raise TimeoutError
+            return self.stream.read(size)
         if self._socket is None:
             data: bytes = self._input.read(size)
             return data
@@ -78,21 +100,42 @@ class WsgiBody:
         return data
 
     def _receive(self, size: int, call: Call) -> bytes:
-        """Gives what `_read` gives. Raises `StatusError` for a body that breaks off or does not arrive in time.
-
-        Time that is over ends the call, so that a handler notices the same as when the event loop sees it first.
-        """
+        """Gives what `_read` gives. Raises `StatusError` for a body that breaks off or does not arrive in time."""
         try:
             return self._read(size, patience(call))
         except TimeoutError:
-            error = too_late(call)
-            call.context.terminate(error.code, error.message)
-            raise error from None
+            raise self._too_late(call) from None
+        except StatusError:
+            if self._is_late:
+                raise self._too_late(call) from None
+            raise
+
+    def _too_late(self, call: Call) -> StatusError:
+        """Ends the call, so that a handler notices the same as when the event loop sees first that its time is over."""
+        self._left = 0
+        error = too_late(call)
+        call.context.terminate(error.code, error.message)
+        return error
 
     def only_message(self, call: Call) -> bytes:
         """Gives the one message of a method whose requests do not stream. Raises `StatusError` for bad input."""
+        if self._socket is None or self.stream is not None:
+            return self._only_message(call)
+        with limited(patience(call), self._be_late):
+            return self._only_message(call)
+
+    def _be_late(self) -> None:
+        """From any thread: the request has taken too long, although its pieces keep coming."""
+        self._is_late = True
+        self.interrupt()
+
+    def _only_message(self, call: Call) -> bytes:
         if self._left is not None and self._left <= call.plan.max_body_bytes:
-            return call.message_of(self._read_whole(call))
+            self._is_waiting = True
+            try:
+                return call.message_of(self._read_whole(call))
+            finally:
+                self._is_waiting = False
         messages: list[bytes] = []
         for message in self.messages(call):
             messages.append(message)
@@ -113,9 +156,51 @@ class WsgiBody:
         needs: a message is there as soon as it has arrived, and one that is too large is refused on its header.
         """
         reader = call.reader()
-        while data := self._receive(min(reader.wanted_bytes, CHUNK_BYTES), call):
+        while data := self._receive_unless_over(min(reader.wanted_bytes, CHUNK_BYTES), call):
             yield from reader.receive_data(data)
         reader.end()
+
+    def arriving(self, call: Call) -> Iterator[bytes | None]:
+        """The same for a thread that has more to do than to wait: None stands for every time that it would have to.
+
+        Before it comes back it looks at `stream`. Without one there is no way but to wait.
+        """
+        stream = self.stream
+        if stream is None:
+            yield from self.messages(call)
+            return
+        reader = call.reader()
+        while True:
+            self.give_up_at = time.monotonic() + call.settings.request_body_seconds
+            while self._left != 0 and not stream.is_readable:
+                if time.monotonic() >= self.give_up_at:
+                    raise self._too_late(call)
+                yield None
+            if not (data := self._receive(CHUNK_BYTES, call)):
+                break
+            yield from reader.receive_data(data)
+        reader.end()
+
+    def _receive_unless_over(self, size: int, call: Call) -> bytes:
+        self._is_waiting = True
+        try:
+            if not call.context.active:  # looked at after `_is_waiting` is set, so that `interrupt` misses nobody
+                raise StatusError(StatusCode.CANCELLED, "The call is over")
+            return self._receive(size, call)
+        finally:
+            self._is_waiting = False
+
+    def interrupt(self) -> None:
+        """From any thread, after the end of the call: to whoever waits for a piece of the request it breaks off.
+
+        The connection is of no use for another request then. TLS takes such an end for an attack and would not let the
+        answer out either, so there the wait goes on. Over HTTP/2 the connection is not this request's alone, and its
+        thread hears of the end by itself.
+        """
+        is_breakable = self.stream is None and not isinstance(self._socket, ssl.SSLSocket)
+        if self._is_waiting and self._socket is not None and is_breakable:
+            with contextlib.suppress(OSError):  # the caller has gone
+                self._socket.shutdown(socket.SHUT_RD)
 
     def discard(self) -> None:
         """Reads what is left of the body, within limits. To be called when the answer has been sent."""

@@ -1,13 +1,14 @@
 """Handlers that WSGI cannot run itself: `async def` ones, and those with a deadline to be held.
 
 They run on the process's background loop, as under ASGI; the WSGI server's thread only carries bytes. It alone touches
-`wsgi.input` and gives the answer, so nothing of the server is used from two threads.
+`wsgi.input` and gives the answer, so nothing of the server is used from two threads. Over HTTP/2 it does both at once;
+else a request that is waited for holds up what is to be sent.
 """
 
 from __future__ import annotations
 
 import asyncio
-import queue
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
@@ -20,16 +21,16 @@ from grpc_bridge.protocol.status import StatusError
 from grpc_bridge.transports.asgi import serve_call
 from grpc_bridge.transports.asgi_request import Event
 from grpc_bridge.transports.wsgi_body import WsgiBody
+from grpc_bridge.transports.wsgi_http2 import Http2Stream, Mailbox
 from grpc_bridge.transports.wsgi_reply import Reply
 
 _READ = "read"
+_END = b"the end of the messages"  # which is told from all others by its identity
 
 
 def serve_on_loop(call: Call, reply: Reply) -> Iterator[bytes]:
     """Gives the answer of a call that runs on the background loop. Closed early, it has lost its caller."""
-    body = reply.body
-    messages = body.messages(call) if call.method.request_streaming else _one(body, call)
-    exchange = _Exchange(background_loop(), messages)
+    exchange = _Exchange(background_loop(), reply.body)
     exchange.start(call)
     trailers: list[tuple[str, str]] = []
     try:
@@ -41,16 +42,20 @@ def serve_on_loop(call: Call, reply: Reply) -> Iterator[bytes]:
             else:
                 yield event["body"]
                 exchange.taken()
-        reply.end(trailers)
+        if exchange.has_lost_caller:
+            reply.start_stream(call)  # to a server an answer that never began would be a fault of the application
+        else:
+            reply.end(trailers)
     finally:
         exchange.disconnect()
+        exchange.release()
 
 
 def _decoded(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[str, str]]:
     return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]
 
 
-def _one(body: WsgiBody, call: Call) -> Iterator[bytes]:
+def _one(body: WsgiBody, call: Call) -> Iterator[bytes | None]:
     yield body.only_message(call)
 
 
@@ -64,21 +69,27 @@ class _Exchange:
     To the call it is the request's body and the ASGI `send`.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, messages: Iterator[bytes]) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, body: WsgiBody) -> None:
         self._loop = loop
-        self._messages = messages
-        self._events: queue.SimpleQueue[Event | Callable[[], None] | None] = queue.SimpleQueue()
+        self._body = body
+        self._stream = body.stream
+        self._is_reading = False
+        self.has_lost_caller = False
+        """Whether the caller is known to have gone."""
+        self._events: Mailbox[Event | Callable[[], None] | None] = Mailbox()
         self._put_off: deque[Event | None] = deque()
         self._asked: asyncio.Future[bytes | None] | None = None
         self._sent: asyncio.Future[None] | None = None
         self._gone = asyncio.Event()
         self._is_over = False
+        self._is_closed = False
 
     # In the server's thread.
 
     def start(self, call: Call) -> None:
         """Starts the call on the loop."""
         self._call = call
+        self._messages = self._body.arriving(call) if call.method.request_streaming else _one(self._body, call)
         thread = callers_thread.get()
         if thread is not None:
             thread.waits(self._events.put, self._rest, self._serve_until)
@@ -95,6 +106,8 @@ class _Exchange:
     def _next(self) -> Event | None:
         """Gives the next event that is for the server, and does what the others ask for."""
         while not self._put_off:
+            if self._stream is not None:
+                self._wait_beside(self._stream)
             event = self._events.get()
             if callable(event):
                 event()
@@ -103,6 +116,20 @@ class _Exchange:
             else:
                 return event
         return self._put_off.popleft()
+
+    def _wait_beside(self, stream: Http2Stream) -> None:
+        """Waits for an event; reads meanwhile if that was asked for, and sees whether the caller has gone."""
+        while not self.has_lost_caller:
+            bell = self._events.bell()
+            if not self._events.is_empty():
+                return
+            if stream.is_abandoned:
+                self.has_lost_caller = True
+                self.disconnect()
+                return
+            stream.look(max(self._body.give_up_at - time.monotonic(), 0.0) if self._is_reading else None, bell)
+            if self._is_reading and not stream.is_abandoned:
+                self._read()
 
     def _serve_until(self, future: Future[Any]) -> None:
         """The same for sync code that this thread runs as one of the events; what is for the server has to wait."""
@@ -117,11 +144,18 @@ class _Exchange:
                 self._put_off.append(event)
 
     def _read(self) -> None:
-        """Reads the next message and gives it to the loop, or the error that it was."""
+        """Reads the next message and gives it to the loop, or the error that it was. If it is not there yet, it is read
+        when it arrives."""
+        message: bytes | None = None
+        error: StatusError | None = None
         try:
-            self._loop.call_soon_threadsafe(self._on_read, next(self._messages, None), None)
-        except StatusError as error:
-            self._loop.call_soon_threadsafe(self._on_read, None, error)
+            message = next(self._messages, _END)
+            self._is_reading = message is None
+        except StatusError as caught:
+            error = caught
+            self._is_reading = False
+        if not self._is_reading:
+            self._loop.call_soon_threadsafe(self._on_read, None if message is _END else message, error)
 
     def taken(self) -> None:
         """Tells the loop that the server has taken the bytes of the answer."""
@@ -130,6 +164,10 @@ class _Exchange:
     def disconnect(self) -> None:
         """Tells the loop that the caller has gone. After the end of the call it changes nothing."""
         self._loop.call_soon_threadsafe(self._on_disconnect)
+
+    def release(self) -> None:
+        """The thread waits no more."""
+        self._events.close()
 
     def _rest(self) -> None:
         if not self._is_over:
@@ -144,7 +182,12 @@ class _Exchange:
         return message
 
     async def next(self) -> bytes | None:
-        """Gives the next message, None after the last. Raises `StatusError` for bad input."""
+        """Gives the next message, None after the last.
+
+        Raises `StatusError` for bad input and `CancelledError` when the call is over.
+        """
+        if self._is_closed:
+            raise asyncio.CancelledError
         self._asked = self._loop.create_future()
         self._events.put({"type": _READ})
         return await self._asked
@@ -156,6 +199,7 @@ class _Exchange:
 
     def close(self) -> None:
         """The call is over: whoever waits for a message stops waiting."""
+        self._is_closed = True
         if self._asked is not None:
             self._asked.cancel()
 

@@ -37,6 +37,7 @@ class Reply:
 
     def start(self, status: int, headers: Iterable[tuple[str, str]]) -> None:
         """Gives the server the status and the headers, which it holds until there is a body."""
+        self._started = True
         self._start_response(_STATUS_LINES[status], list(headers))
 
     def start_stream(self, call: Call, *, now: bool = False) -> None:

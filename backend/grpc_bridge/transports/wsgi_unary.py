@@ -10,6 +10,7 @@ import io
 from collections.abc import Callable, Iterable
 from contextvars import copy_context
 
+from grpc_bridge import call_id
 from grpc_bridge.call import Call
 from grpc_bridge.call_log import LoggedCall
 from grpc_bridge.call_log import is_on as is_logging
@@ -51,7 +52,7 @@ def unary_answer(plan: Plan, source_type: Callable[[Environ], CallSource]) -> An
             unary_calls.discard(call)
             environ["wsgi.input"] = io.BytesIO(data)
             return None
-        payload = None
+        payload, token = None, call_id.begin(context)
         try:
             payload = call.encode(copy_context().run(behavior, call.decode(message), context))
         except Exception as error:
@@ -61,6 +62,7 @@ def unary_answer(plan: Plan, source_type: Callable[[Environ], CallSource]) -> An
             context.finish()
             if has_connections():
                 call_finished()
+            call_id.end(token)
         if payload is None or not context.untouched:
             return Reply(environ, start_response, data).whole(call.unary_answer(payload))
         body = whole(payload)

@@ -9,13 +9,13 @@ from typing import Any
 import grpc
 import pytest
 from django.conf import settings as django_settings
-from django.core.management import call_command
 from django.urls import reverse
 from django.utils import timezone
 
 from generated.users.v1.users_pb2 import GetCurrentUserRequest
 from generated.users.v1.users_pb2_grpc import UserServiceStub
 from grpc_bridge.testing import Client
+from pages import demo
 from services.users import throttle
 from services.users.models import SignInAttempts, User
 
@@ -267,6 +267,11 @@ def test_a_form_that_is_not_filled_in_is_no_attempt(client: Client):
 # The demo.
 
 
+def ensure_demo_users() -> None:
+    for user in demo.USERS:
+        demo.ensure_user(user)
+
+
 @pytest.mark.parametrize(
     ("data", "email"),
     [
@@ -278,7 +283,7 @@ def test_a_form_that_is_not_filled_in_is_no_attempt(client: Client):
 @pytest.mark.parametrize("is_seeded", [True, False])
 def test_signing_in_as_a_demo_user(client: Client, data: dict[str, str], email: str, is_seeded: bool):
     if is_seeded:
-        call_command("seed", verbosity=0)
+        ensure_demo_users()
     assert post(client, DEMO, data, page=SIGN_IN).status_code == 302
     assert caller(client) == email
 
@@ -289,7 +294,7 @@ def test_nobody_becomes_an_administrator_by_a_button(client: Client):
 
 
 def test_a_suspended_demo_user_is_said_to_be_so(client: Client):
-    call_command("seed", verbosity=0)
+    ensure_demo_users()
     User.objects.update(is_active=False)
     response = post(client, DEMO, {}, page=SIGN_IN)
     assert response["Location"] == SIGN_IN

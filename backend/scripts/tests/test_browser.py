@@ -67,14 +67,37 @@ def test_playwrights_own_is_taken_when_there_is_none_on_the_path(programs, found
     assert found() == own
 
 
+def test_a_headless_shell_is_taken_before_a_whole_browser(programs, found):
+    programs("chromium")
+    shell = programs("chromium-headless-shell")
+    assert found() == shell
+
+
+@pytest.mark.parametrize(
+    ("shell", "is_found"),
+    [
+        ("chromium_headless_shell-1255/chrome-headless-shell-linux64/chrome-headless-shell", True),
+        ("chromium_headless_shell-1255/chrome-linux/headless_shell", True),
+        ("chromium_headless_shell-1187/chrome-linux/headless_shell", False),
+    ],
+)
+def test_playwrights_shell_is_the_one_of_its_browsers_version(tmp_path, shell, is_found):
+    path = tmp_path / shell
+    path.parent.mkdir(parents=True)
+    path.touch()
+    whole = tmp_path / "chromium-1255" / "chrome-mac" / "Chromium.app" / "Contents" / "MacOS" / "Chromium"
+    assert browser.shells_beside(whole) == ([path] if is_found else [])
+
+
 def test_debians_package_is_installed_when_the_download_fails(programs, monkeypatch):
+    """Of the shell, or of the whole browser where there is none of the shell."""
     calls: list[str] = []
 
     def run(*command: str) -> bool:
-        calls.append(" ".join(command[:2]) if command[0] == "apt-get" else "download")
-        if command[:2] == ("apt-get", "install"):
+        calls.append(f"{command[1]} {command[-1]}" if command[0] == "apt-get" else "download")
+        if command[-1] == "chromium":
             programs("chromium")
-        return command[0] == "apt-get"
+        return command[-1] in ("-q", "chromium")
 
     programs("apt-get")
     monkeypatch.setattr(browser, "run", run)
@@ -82,7 +105,7 @@ def test_debians_package_is_installed_when_the_download_fails(programs, monkeypa
     path = browser.install()
     assert path is not None
     assert Path(path).name == "chromium"
-    assert calls == ["download", "apt-get update", "apt-get install"]
+    assert calls == ["download", "update -q", "install chromium-headless-shell", "install chromium"]
 
 
 def test_who_is_not_root_is_not_asked_for_a_package(programs, monkeypatch):

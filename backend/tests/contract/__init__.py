@@ -7,6 +7,7 @@ settings.py         Django settings of the servers under test: this app is insta
 case.py             a case: what is called, with what, and what must come back; and what a transport is
 cases/              the cases
 grpc_web.py         the gRPC-Web transports, binary and text; http_client.py is the connection under them
+http2_client.py     a client of HTTP/2 that keeps no deadlines
 native.py           the native gRPC transport; grpcio_servers.py are the servers that the bridge is compared with
 transports.py       the names of all transports
 differences.py      where transports answer otherwise than a case says, with reasons

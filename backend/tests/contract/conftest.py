@@ -10,20 +10,28 @@ import pytest
 from tests.conftest import SERVER_AT_START, SETTINGS
 from tests.contract.case import Transport
 from tests.contract.control import Control, new_key
+from tests.contract.envoy import EnvoyTransport
 from tests.contract.grpc_web import MODES, GrpcWebTransport, Mode
 from tests.contract.grpcio_servers import running_grpcio, running_grpcio_aio
 from tests.contract.methods import FLAVOURS, path
 from tests.contract.native import NativeTransport, connect
-from tests.contract.transports import BRIDGE, GRPCIO, GRPCIO_AIO, RUNGRPC, WEB_BINARY, WEB_TEXT
-from tests.databases import Database
-from tests.native_server.process import running_rungrpc
+from tests.contract.transports import BRIDGE, ENVOY, ENVOY_NATIVE, GRPCIO, GRPCIO_AIO, RUNGRPC, WEB_BINARY, WEB_TEXT
+from tests.databases import NO_DATABASE, Database
+from tests.envoy_process import Envoy, running_envoy
+from tests.native_server.process import Rungrpc, running_rungrpc
 from tests.servers import ASGI, KINDS, SIGNS_OF_FAULTS, WSGI, Server, running_server
 
+DATABASE_SETTINGS = "tests.contract.database_settings"
 SITE_SETTINGS = "tests.contract.site_settings"
 INTERCEPTED_SETTINGS = "tests.contract.intercepted_settings"
 
 
-CHANNELS = {GRPCIO: "grpcio_channel", GRPCIO_AIO: "grpcio_aio_channel", RUNGRPC: "rungrpc_channel"}
+CHANNELS = {
+    GRPCIO: "grpcio_channel",
+    GRPCIO_AIO: "grpcio_aio_channel",
+    RUNGRPC: "rungrpc_channel",
+    ENVOY_NATIVE: "envoy_channel",
+}
 """The fixtures of connections to servers that are not gunicorn's."""
 
 
@@ -132,11 +140,17 @@ def grpcio_aio_channel(grpcio_aio_address: str) -> Iterator[grpc.Channel]:
 
 
 @pytest.fixture(scope="session")
-def rungrpc_address(tmp_path_factory: pytest.TempPathFactory, migrated: Database) -> Iterator[str]:
+def rungrpc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rungrpc]:
     """`manage.py rungrpc`. Its log has the tracebacks of handlers that fail on purpose."""
     directory = tmp_path_factory.mktemp("rungrpc")
-    with running_rungrpc(directory, database=migrated, settings=SETTINGS, faults=SIGNS_OF_FAULTS) as server:
-        yield server.address
+    with running_rungrpc(directory, database=NO_DATABASE, settings=SETTINGS, faults=SIGNS_OF_FAULTS) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def rungrpc_address(rungrpc: Rungrpc) -> str:
+    """Where that listens."""
+    return rungrpc.address
 
 
 @pytest.fixture(scope="session")
@@ -146,21 +160,60 @@ def rungrpc_channel(rungrpc_address: str) -> Iterator[grpc.Channel]:
         yield channel
 
 
+@pytest.fixture(scope="session")
+def envoy(tmp_path_factory: pytest.TempPathFactory, rungrpc: Rungrpc, asgi_server: Server) -> Iterator[Envoy]:
+    """Envoy before rungrpc, and before the ASGI server for all else."""
+    with running_envoy(tmp_path_factory.mktemp("envoy"), web=asgi_server.authority, grpc=rungrpc.address) as envoy:
+        yield envoy
+
+
+@pytest.fixture(scope="session")
+def envoy_address(envoy: Envoy) -> str:
+    """Where that listens for native gRPC, and for pages."""
+    return envoy.edge
+
+
+@pytest.fixture(scope="session")
+def envoy_server(envoy: Envoy, rungrpc: Rungrpc) -> Server:
+    """Envoy, as other tests know servers: at its address, with the log and the database of rungrpc."""
+    host, _, port = envoy.edge.rpartition(":")
+    return Server("Envoy", int(port), rungrpc.process.pid, rungrpc.log_path, rungrpc.database, host)
+
+
+@pytest.fixture(scope="session")
+def envoy_channel(envoy_address: str) -> Iterator[grpc.Channel]:
+    """A native connection to Envoy."""
+    with connect(envoy_address) as channel:
+        yield channel
+
+
 @pytest.fixture
 def transport_of(request: pytest.FixtureRequest, server_of_kind: Callable[[str], Server]) -> Callable[[str], Transport]:
     """Gives a transport by its name in `transports.SERVED`."""
+    modes = dict(zip((WEB_BINARY, WEB_TEXT), MODES, strict=True))
 
     def get(name: str) -> Transport:
+        if ENVOY.get(name) in modes:
+            return EnvoyTransport(request.getfixturevalue("envoy_server"), modes[ENVOY[name]])
         if name not in BRIDGE:
             return NativeTransport(request.getfixturevalue(CHANNELS[name]))
         kind, wire = BRIDGE[name]
         server = server_of_kind(kind)
-        modes = dict(zip((WEB_BINARY, WEB_TEXT), MODES, strict=True))
         if wire in modes:
             return GrpcWebTransport(server, modes[wire])
         return NativeTransport(request.getfixturevalue("asgi_channel" if kind == ASGI else "wsgi_channel"))
 
     return get
+
+
+@pytest.fixture(scope="package", params=KINDS)
+def database_server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, migrated: Database
+) -> Iterator[Server]:
+    """Each server in turn, with a database."""
+    directory = tmp_path_factory.mktemp(f"database-{request.param}")
+    with running_server(request.param, directory, settings=DATABASE_SETTINGS, database=migrated) as server:
+        yield server
 
 
 @pytest.fixture(scope="package", params=KINDS)
@@ -174,18 +227,18 @@ def site_server(
 
 
 @pytest.fixture(scope="session")
-def intercepted_asgi_server(tmp_path_factory: pytest.TempPathFactory, migrated: Database) -> Iterator[Server]:
+def intercepted_asgi_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The ASGI server with interceptors."""
     directory = tmp_path_factory.mktemp("intercepted-asgi")
-    with running_server(ASGI, directory, settings=INTERCEPTED_SETTINGS, database=migrated) as server:
+    with running_server(ASGI, directory, settings=INTERCEPTED_SETTINGS, database=NO_DATABASE) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def intercepted_wsgi_server(tmp_path_factory: pytest.TempPathFactory, migrated: Database) -> Iterator[Server]:
+def intercepted_wsgi_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The WSGI server with interceptors."""
     directory = tmp_path_factory.mktemp("intercepted-wsgi")
-    with running_server(WSGI, directory, settings=INTERCEPTED_SETTINGS, database=migrated) as server:
+    with running_server(WSGI, directory, settings=INTERCEPTED_SETTINGS, database=NO_DATABASE) as server:
         yield server
 
 

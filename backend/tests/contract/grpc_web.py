@@ -15,7 +15,7 @@ from types import TracebackType
 import grpc
 from google.protobuf.message import Message
 
-from grpc_bridge.errors import GRPCIO_CODES
+from grpc_bridge.codes import GRPCIO_CODES
 from grpc_bridge.protocol.compression import DEFLATE, GZIP, Encoding
 from grpc_bridge.protocol.frames import FLAG_COMPRESSED, FLAG_TRAILERS, HEADER, HEADER_BYTES, encode_frame
 from grpc_bridge.protocol.text import TextDecoder, encode_text
@@ -31,7 +31,7 @@ TEXT = "application/grpc-web-text+proto"
 ENCODINGS = {grpc.Compression.NoCompression: None, grpc.Compression.Deflate: DEFLATE, grpc.Compression.Gzip: GZIP}
 
 # What the server and the bridge add to a response. All other headers must be initial metadata.
-_HTTP_HEADERS = frozenset(
+HTTP_HEADERS = frozenset(
     (
         "cache-control", "connection", "content-length", "content-type", "date", "server", "transfer-encoding",
         "x-accel-buffering",
@@ -71,7 +71,7 @@ def metadata_headers(metadata: Metadata) -> list[tuple[str, str]]:
     return [(key, b64encode(value).decode() if isinstance(value, bytes) else value) for key, value in metadata]
 
 
-def _metadata(headers: Iterable[tuple[str, str]]) -> Metadata:
+def metadata_of(headers: Iterable[tuple[str, str]]) -> Metadata:
     decoded: list[tuple[str, str | bytes]] = []
     for name, value in headers:
         key = name.lower()
@@ -107,7 +107,7 @@ class Reply:
     @property
     def initial_metadata(self) -> Metadata:
         """What the handler has sent with the headers."""
-        return _metadata(entry for entry in self.response.getheaders() if entry[0].lower() not in _HTTP_HEADERS)
+        return metadata_of(entry for entry in self.response.getheaders() if entry[0].lower() not in HTTP_HEADERS)
 
     def __iter__(self) -> Iterator[Message]:
         text = TextDecoder() if self.mode.is_text else None
@@ -131,7 +131,7 @@ class Reply:
             if flags == FLAG_TRAILERS:
                 code, details, trailing = decode_trailers(payload)
                 # A success has no message; grpcio's client drops one too.
-                self.status = Status(GRPCIO_CODES[code], details if code else "", _metadata(trailing))
+                self.status = Status(GRPCIO_CODES[code], details if code else "", metadata_of(trailing))
             else:
                 assert flags == 0, flags
                 yield self.response_type.FromString(payload)
@@ -149,9 +149,11 @@ class OpenCall:
     """A call on a connection of its own that stays open, for tests that look at it while it runs."""
 
     def __init__(
-        self, server: Server, mode: Mode, flavour: str, method: str, headers: Sequence[tuple[str, str]] = ()
+        self, transport: GrpcWebTransport, flavour: str, method: str, headers: Sequence[tuple[str, str]] = ()
     ) -> None:
-        self.connection = Connection(server)
+        mode = transport.mode
+        self.connection = Connection(transport.server)
+        self._transport = transport
         self._mode = mode
         self._method = method
         self._path = path(flavour, method)
@@ -186,11 +188,13 @@ class OpenCall:
 
     def reply(self) -> Reply:
         """Waits for the head of the answer."""
-        return Reply(self.connection.response(), METHODS[self._method].response, self._mode)
+        return self._transport.reply_to(self.connection, METHODS[self._method].response)
 
 
 class GrpcWebTransport:
     """Calls a running server."""
+
+    reply_type: type[Reply] = Reply
 
     def __init__(self, server: Server, mode: Mode) -> None:
         self.server = server
@@ -204,10 +208,14 @@ class GrpcWebTransport:
             headers.append(("grpc-encoding", encoding.name))
         if call.timeout is not None:
             headers.append(("grpc-timeout", f"{call.timeout * 1000:.0f}m"))
-        with OpenCall(self.server, self.mode, flavour, call.method, headers) as open_call:
+        with self.open(flavour, call.method, headers) as open_call:
             open_call.send_whole(call.requests, encoding)
             return open_call.reply().answer()
 
     def open(self, flavour: str, method: str, headers: Sequence[tuple[str, str]] = ()) -> OpenCall:
         """Opens a connection for a call that the test drives itself."""
-        return OpenCall(self.server, self.mode, flavour, method, headers)
+        return OpenCall(self, flavour, method, headers)
+
+    def reply_to(self, connection: Connection, response_type: type[Message]) -> Reply:
+        """Waits for the head of the answer to a call that the test has made itself."""
+        return self.reply_type(connection.response(), response_type, self.mode)

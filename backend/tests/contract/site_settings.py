@@ -1,7 +1,7 @@
 """Settings of servers for a site that other origins call, and that keeps its database connections."""
 
-from tests.contract.settings import *  # noqa: F403
-from tests.contract.settings import DATABASES
+from tests.contract.database_settings import *  # noqa: F403
+from tests.contract.database_settings import DATABASES
 
 PARTNER = "https://partner.example.com"
 PREVIEW = "https://preview-7.example.com"

@@ -50,7 +50,7 @@ BINARY_BODIES = {
     "compressed": (
         b"\1" + HELLO[1:],
         Code.INTERNAL,
-        "Compressed flag set in a frame, but the request has no grpc-encoding",
+        "Compressed flag set in a frame, but there is no grpc-encoding",
     ),
     "reserved flag": (b"\2" + HELLO[1:], *flags(2)),
     "all flags": (b"\xff" + HELLO[1:], *flags(255)),

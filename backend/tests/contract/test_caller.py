@@ -12,6 +12,13 @@ from tests.contract.control import new_key
 from tests.contract.grpc_web import GrpcWebTransport
 from tests.contract.http_client import Connection
 from tests.contract.methods import SYNC, path
+from tests.servers import Server
+
+
+@pytest.fixture
+def server(database_server: Server) -> Server:
+    """A server with a database."""
+    return database_server
 
 
 @pytest.fixture

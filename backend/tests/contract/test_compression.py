@@ -179,14 +179,14 @@ def test_messages_may_be_compressed_one_and_the_other_not(
 @pytest.mark.parametrize(
     ("encoding", "payload", "details"),
     [
-        (None, compressed(b"", GZIP), "Compressed flag set in a frame, but the request has no grpc-encoding"),
-        ("identity", compressed(b"", GZIP), "Compressed flag set in a frame, but the request has no grpc-encoding"),
-        (GZIP, b"", "Request message is not gzip"),
-        (GZIP, b"no gzip", "Request message is not gzip"),
-        (GZIP, compressed(LARGE, GZIP)[:-1], "Request message is not gzip"),
-        (GZIP, compressed(LARGE, GZIP) + b"\0", "Request message is not gzip"),
-        (GZIP, compressed(LARGE, DEFLATE), "Request message is not gzip"),
-        (DEFLATE, compressed(LARGE, GZIP), "Request message is not deflate"),
+        (None, compressed(b"", GZIP), "Compressed flag set in a frame, but there is no grpc-encoding"),
+        ("identity", compressed(b"", GZIP), "Compressed flag set in a frame, but there is no grpc-encoding"),
+        (GZIP, b"", "Message is not gzip"),
+        (GZIP, b"no gzip", "Message is not gzip"),
+        (GZIP, compressed(LARGE, GZIP)[:-1], "Message is not gzip"),
+        (GZIP, compressed(LARGE, GZIP) + b"\0", "Message is not gzip"),
+        (GZIP, compressed(LARGE, DEFLATE), "Message is not gzip"),
+        (DEFLATE, compressed(LARGE, GZIP), "Message is not deflate"),
     ],
 )
 def test_what_is_not_compressed_as_it_says_is_an_error(

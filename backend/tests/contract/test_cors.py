@@ -94,6 +94,7 @@ def test_views_answer_their_own_preflights(site_server: Server) -> None:
         ("SetTrailing", []),
         ("Unimplemented", []),
         ("AbortWithDetails", []),
+        ("SetMetadataAndRaise", ["first", "second-bin"]),
         ("YieldNone", []),
     ],
 )

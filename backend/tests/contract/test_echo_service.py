@@ -10,7 +10,7 @@ from google.rpc import error_details_pb2, status_pb2
 
 from generated.echo.v1 import echo_pb2 as pb
 from tests.contract.case import Answer, Metadata, check
-from tests.contract.grpc_web import GrpcWebTransport, Reply
+from tests.contract.grpc_web import GrpcWebTransport
 from tests.contract.http_client import Connection
 
 
@@ -89,4 +89,4 @@ def test_method(transport: GrpcWebTransport, method: str) -> None:
     with Connection(transport.server) as connection:
         body = mode.request_body(requests)
         response = connection.request("POST", f"/echo.v1.EchoService/{method}", mode.headers(), body)
-        check(expected, Reply(response, response_type, mode).answer())
+        check(expected, transport.reply_type(response, response_type, mode).answer())

@@ -9,10 +9,12 @@ from google.protobuf.wrappers_pb2 import Int32Value, StringValue
 
 from tests.contract.case import Answer, Call, Case, check
 from tests.contract.cases import CASES
+from tests.contract.control import Control
 from tests.contract.differences import expected
 from tests.contract.grpc_web import MODES, GrpcWebTransport
 from tests.contract.interceptors import HAND_ON, REFUSE
-from tests.contract.methods import SYNC
+from tests.contract.methods import ASYNC, SYNC
+from tests.contract.servicers.lifetime import CALLBACK, CANCELLED, RPC_ERROR, STARTED
 from tests.contract.transports import WEB_BINARY
 from tests.servers import Server
 
@@ -74,6 +76,19 @@ def test_a_stream_is_not_collected_on_its_way(intercepted: GrpcWebTransport, fla
     with intercepted.open(flavour, "WaitInStream") as call:
         call.send_whole([StringValue(value="never opened")])
         assert next(iter(call.reply())) == StringValue(value="before")
+
+
+def test_a_handler_behind_wrappers_learns_that_its_caller_has_gone(
+    intercepted_asgi_server: Server, flavour: str, key: str
+) -> None:
+    transport = GrpcWebTransport(intercepted_asgi_server, MODES[0])
+    control = Control(transport)
+    with transport.open(flavour, "Drain") as call:
+        call.start_chunked()
+        call.send_message(StringValue(value=key))
+        control.assert_noted_exactly(key, STARTED)
+        call.connection.close()
+        control.assert_noted_exactly(key, STARTED, CALLBACK, {SYNC: RPC_ERROR, ASYNC: CANCELLED}[flavour])
 
 
 def test_an_unknown_method_is_unknown(intercepted: GrpcWebTransport) -> None:

@@ -13,7 +13,7 @@ from tests.contract.cases.messages import MEBIBYTE, texts
 from tests.contract.grpc_web import MODES, GrpcWebTransport
 from tests.contract.native import NativeTransport, connect
 from tests.contract.transports import NATIVE, WIRES
-from tests.databases import Database
+from tests.databases import NO_DATABASE
 from tests.servers import KINDS, Server, running_server
 
 SETTINGS = "tests.contract.large_settings"
@@ -47,12 +47,10 @@ CALLS = {
 
 
 @pytest.fixture(scope="module", params=KINDS)
-def large_server(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, migrated: Database
-) -> Iterator[Server]:
+def large_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Each kind of server with the settings above."""
     with running_server(
-        request.param, tmp_path_factory.mktemp("large"), settings=SETTINGS, database=migrated
+        request.param, tmp_path_factory.mktemp("large"), settings=SETTINGS, database=NO_DATABASE
     ) as server:
         yield server
 

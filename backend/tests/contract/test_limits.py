@@ -22,7 +22,7 @@ from tests.contract.methods import ASYNC, FLAVOURS, SYNC
 from tests.contract.native import NativeTransport, connect
 from tests.contract.servicers.lifetime import STARTED
 from tests.contract.small_limits import CALLS, METADATA_BYTES, METADATA_ENTRIES, QUEUE, STREAMS, THREADS
-from tests.databases import Database
+from tests.databases import NO_DATABASE
 from tests.servers import KINDS, Server, running_server
 
 EXHAUSTED = grpc.StatusCode.RESOURCE_EXHAUSTED
@@ -39,13 +39,11 @@ OpenOne = Callable[[str, str, Message], OpenCall]
 
 
 @pytest.fixture(scope="module", params=KINDS)
-def small_server(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, migrated: Database
-) -> Iterator[Server]:
+def small_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Each server in turn."""
     directory = tmp_path_factory.mktemp(f"small-{request.param}")
     settings = "tests.contract.small_limits"
-    with running_server(request.param, directory, settings=settings, database=migrated) as server:
+    with running_server(request.param, directory, settings=settings, database=NO_DATABASE) as server:
         yield server
 
 

@@ -27,7 +27,7 @@ from tests.contract.native import NativeTransport, connect, metadata_of, start
 from tests.contract.servicers.aborts import BAD_REQUEST
 from tests.contract.servicers.lifetime import CALLBACK, CANCELLED, INACTIVE, RPC_ERROR, STARTED
 from tests.contract.servicers.metadata import INITIAL
-from tests.contract.transports import BRIDGE, GRPCIO, GRPCIO_AIO, NATIVE, RUNGRPC, SERVED
+from tests.contract.transports import BRIDGE, ENVOY_NATIVE, GRPCIO, GRPCIO_AIO, NATIVE, RUNGRPC, SERVED
 from tests.servers import ASGI, Server
 
 TIMEOUT_SECONDS = 1.0
@@ -38,13 +38,19 @@ CALLS = 50
 LATE_ROUNDING_SECONDS = 1.0
 """By how much grpcio's client lengthens a timeout of some minutes, so that it can write it shortly."""
 
-NATIVE_SERVERS = [name for name in SERVED if name not in BRIDGE or BRIDGE[name][1] == NATIVE]
+NATIVE_SERVERS = [name for name in SERVED if name.endswith(NATIVE) or name in (GRPCIO, GRPCIO_AIO)]
 ALL = [(name, flavour) for name in NATIVE_SERVERS for flavour in SERVED[name]]
-# gunicorn's WSGI workers read a connection only between calls, so they do not see that a client has given one up.
+# gunicorn's WSGI workers serve the calls of a connection one by one; what they see of a client that gives one up is
+# tested in `test_http2.py`.
 THAT_SEE_CANCELLATION = [(name, flavour) for name, flavour in ALL if BRIDGE.get(name, (ASGI,))[0] == ASGI]
 
 
-ADDRESSES = {GRPCIO: "grpcio_address", GRPCIO_AIO: "grpcio_aio_address", RUNGRPC: "rungrpc_address"}
+ADDRESSES = {
+    GRPCIO: "grpcio_address",
+    GRPCIO_AIO: "grpcio_aio_address",
+    RUNGRPC: "rungrpc_address",
+    ENVOY_NATIVE: "envoy_address",
+}
 """The fixtures of servers that are not gunicorn's."""
 
 
@@ -118,7 +124,7 @@ where_cancellation_is_seen = pytest.mark.parametrize("lab", THAT_SEE_CANCELLATIO
 
 
 @everywhere
-@pytest.mark.parametrize("method", ["Chat", "ChatByReading"])
+@pytest.mark.parametrize("method", ["Chat", "ChatByReading", "ChatAfterInitial"])
 def test_ping_pong(lab: Lab, method: str) -> None:
     running, requests = lab.start_open(method)
     for number in range(20):
@@ -155,7 +161,11 @@ def test_a_handler_sees_the_metadata_of_grpc_only(lab: Lab) -> None:
     call = Call("ShowMetadata", texts(""), (("contract-a", "one"), ("contract-bin", b"\0\xff")))
     (shown,) = start(lab.channel, lab.flavour, call)
     entries = dict(entry.split("=", 1) for entry in shown)
-    assert entries.keys() == {"contract-a", "contract-bin", "user-agent"}
+    expected = {"contract-a", "contract-bin", "user-agent"}
+    if lab.name == ENVOY_NATIVE:  # which says what it knows of the caller
+        expected |= {f"x-{name}" for name in ("envoy-external-address", "request-id")}
+        expected |= {f"x-forwarded-{name}" for name in ("for", "host", "proto")}
+    assert entries.keys() == expected
     assert entries["contract-bin"] == "00ff"
     assert entries["user-agent"].startswith("grpc-python/")
 

@@ -26,7 +26,7 @@ from tests.contract.methods import ASYNC, SYNC, path
 from tests.contract.native import NativeTransport, connect, start
 from tests.contract.servicers.lifetime import CALLBACK, CANCELLED, CLOSED, INACTIVE, STARTED
 from tests.contract.transports import NATIVE
-from tests.databases import Database
+from tests.databases import NO_DATABASE
 from tests.other_servers import H11, HYPERCORN, ZTTP, Certificate, new_certificate, program
 from tests.servers import ASGI, Server, running_program
 
@@ -58,13 +58,12 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
 def http2_server(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
-    migrated: Database,
     certificate: Certificate,
 ) -> Iterator[Server]:
     """Each server in turn, with TLS and without."""
     name, _, tls = request.param.partition(", ")
     started = program(name, certificate if tls == "TLS" else None)
-    with running_program(started, tmp_path_factory.mktemp("http2"), settings=SETTINGS, database=migrated) as server:
+    with running_program(started, tmp_path_factory.mktemp("http2"), settings=SETTINGS, database=NO_DATABASE) as server:
         yield server
 
 
@@ -168,10 +167,10 @@ def test_the_same_port_serves_grpc_web_by_http_1(http2_server: Server, mode: Mod
 
 
 @pytest.fixture(scope="module")
-def h11_server(tmp_path_factory: pytest.TempPathFactory, migrated: Database) -> Iterator[Server]:
+def h11_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server without HTTP/2."""
     directory = tmp_path_factory.mktemp("h11")
-    with running_program(program(H11), directory, settings=SETTINGS, database=migrated) as server:
+    with running_program(program(H11), directory, settings=SETTINGS, database=NO_DATABASE) as server:
         yield server
 
 

@@ -18,34 +18,31 @@ from tests.contract.case import Call
 from tests.contract.control import eventually
 from tests.contract.grpc_web import GrpcWebTransport, Mode
 from tests.contract.http_client import Connection
-from tests.databases import Database, copied_database
+from tests.databases import NO_DATABASE
 from tests.servers import BACKEND_DIR, HOST, STOP_SECONDS, Server
 
 STARTED = re.compile(r"Starting development server at http://127\.0\.0\.1:(\d+)/")
 
 
 @pytest.fixture(scope="module")
-def runserver(tmp_path_factory: pytest.TempPathFactory, migrated: Database) -> Iterator[Server]:
+def runserver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The development server, on a port that is free."""
-    directory = tmp_path_factory.mktemp("runserver")
-    with copied_database(migrated, directory) as database:
-        yield from running(directory / "server.log", database)
+    yield from running(tmp_path_factory.mktemp("runserver") / "server.log")
 
 
-def running(log_path: Path, database: Database) -> Iterator[Server]:
+def running(log_path: Path) -> Iterator[Server]:
     """Gives the server and ends it."""
     settings = {"DJANGO_SETTINGS_MODULE": "tests.contract.settings", "PYTHONUNBUFFERED": "1"}
-    environment = os.environ | settings | database.environment
     with log_path.open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "manage.py", "runserver", f"{HOST}:0", "--noreload"],
-            cwd=BACKEND_DIR, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+            cwd=BACKEND_DIR, env=os.environ | settings, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
         )  # fmt: skip
     try:
         assert eventually(lambda: STARTED.search(log_path.read_text()) is not None, 60), log_path.read_text()
         started = STARTED.search(log_path.read_text())
         assert started is not None
-        yield Server("runserver", int(started[1]), process.pid, log_path, database)
+        yield Server("runserver", int(started[1]), process.pid, log_path, NO_DATABASE)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(STOP_SECONDS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 from collections import Counter
@@ -18,9 +17,16 @@ from tests.contract.case import Call
 from tests.contract.control import Control, eventually, new_key
 from tests.contract.grpc_web import GrpcWebTransport
 from tests.contract.servicers.site import SIGNALS_KEY
+from tests.databases import open_connections
 from tests.servers import Server
 
 needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+
+
+@pytest.fixture
+def server(database_server: Server) -> Server:
+    """A server with a database."""
+    return database_server
 
 
 def call(transport: GrpcWebTransport, flavour: str, method: str, request: Message | None = None) -> list[object]:
@@ -28,18 +34,6 @@ def call(transport: GrpcWebTransport, flavour: str, method: str, request: Messag
     answer = transport.call(flavour, Call(method, [Empty() if request is None else request]))
     assert answer.code.value[0] == 0, answer
     return [getattr(message, "value", None) for message in answer.messages]
-
-
-def open_database_files(server: Server) -> int:
-    """Counts the worker's open files of its database."""
-    files = Path(f"/proc/{server.worker_pid}/fd")
-    count = 0
-    for descriptor in files.iterdir():
-        try:
-            count += "database.sqlite3" in os.readlink(descriptor)  # noqa: PTH115  (a target like socket:[1] is no path)
-        except FileNotFoundError:
-            continue  # closed meanwhile
-    return count
 
 
 def threads(server: Server) -> int:
@@ -64,21 +58,24 @@ def test_every_call_begins_without_a_connection(binary_transport: GrpcWebTranspo
 @needs_proc
 @pytest.mark.parametrize("method", ["CountUsers", "CountUsersInStream"])
 def test_no_connection_stays_open(binary_transport: GrpcWebTransport, flavour: str, method: str) -> None:
+    worker = binary_transport.server.worker_pid
     with ThreadPoolExecutor(8) as pool:
         counts = list(pool.map(lambda _: call(binary_transport, flavour, method), range(40)))
     assert all(counts)
-    assert eventually(lambda: open_database_files(binary_transport.server) == 0)
+    assert eventually(lambda: open_connections(binary_transport.server.database, worker) == 0)
 
 
 @needs_proc
 def test_a_connection_is_closed_when_the_caller_leaves(
     transport: GrpcWebTransport, flavour: str, control: Control, key: str
 ) -> None:
+    server = transport.server
     with transport.open(flavour, "TickWithDatabase") as open_call:
         open_call.send_whole([StringValue(value=key)])
         next(iter(open_call.reply()))
+        assert open_connections(server.database, server.worker_pid) > 0
     control.assert_noted(key, "ended")
-    assert eventually(lambda: open_database_files(transport.server) == 0)
+    assert eventually(lambda: open_connections(server.database, server.worker_pid) == 0)
 
 
 @needs_proc

@@ -5,14 +5,17 @@ The handlers here would take 20 seconds (`bookkeeping.WAIT_SECONDS`).
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import pytest
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.wrappers_pb2 import StringValue
 
+from grpc_bridge.protocol.frames import HEADER
 from tests.contract.case import Answer, Call, check
 from tests.contract.cases.messages import texts
 from tests.contract.control import Control, eventually
@@ -23,24 +26,25 @@ from tests.contract.methods import ASYNC, SYNC
 from tests.contract.native import NativeTransport, connect
 from tests.contract.servicers.lifetime import CALLBACK, CANCELLED, INACTIVE, RPC_ERROR, STARTED
 from tests.contract.short_times import BODY_SECONDS, IDLE_SECONDS, STREAM_SECONDS
-from tests.databases import Database
+from tests.databases import NO_DATABASE
 from tests.servers import KINDS, Server, running_server
 
 IN_TIME_SECONDS = 5.0
 
 IDLE = Answer((), grpc.StatusCode.UNAVAILABLE, f"The stream has been idle for {IDLE_SECONDS} s")
 OLD = Answer((), grpc.StatusCode.UNAVAILABLE, f"The stream has been open for {STREAM_SECONDS} s")
+LONG = HEADER.pack(0, 1_000_000)
+"""The beginning of a long message."""
+
 LATE = Answer((), grpc.StatusCode.DEADLINE_EXCEEDED, f"The request did not arrive within {BODY_SECONDS} s")
 
 
 @pytest.fixture(scope="module", params=KINDS)
-def hasty_server(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, migrated: Database
-) -> Iterator[Server]:
+def hasty_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Each server in turn."""
     directory = tmp_path_factory.mktemp(f"hasty-{request.param}")
     settings = "tests.contract.short_times"
-    with running_server(request.param, directory, settings=settings, database=migrated) as server:
+    with running_server(request.param, directory, settings=settings, database=NO_DATABASE) as server:
         yield server
 
 
@@ -120,6 +124,30 @@ def test_a_request_that_does_not_arrive_is_not_waited_for(
             call.connection.send_head("POST", f"/contract.{flavour}/Echo", headers)
             call.connection.send(sent)
         check(LATE, call.reply().answer())
+    assert control.invocations(flavour, "Echo") == before
+
+
+@pytest.mark.parametrize("length", ["content-length", "chunked"])
+def test_a_request_that_arrives_byte_after_byte_is_not_waited_for(
+    web: GrpcWebTransport, flavour: str, control: Control, length: str
+) -> None:
+    before = control.invocations(flavour, "Echo")
+    with web.open(flavour, "Echo") as call:
+        if length == "chunked":
+            call.start_chunked()
+            call.connection.send(chunk(LONG))
+        else:
+            headers = [*MODES[0].headers(), ("content-length", "1000000")]
+            call.connection.send_head("POST", f"/contract.{flavour}/Echo", headers)
+            call.connection.send(LONG)
+        piece = chunk(b"x") if length == "chunked" else b"x"
+        with ThreadPoolExecutor(1) as thread:
+            answer = thread.submit(lambda: call.reply().answer())
+            while not answer.done():
+                with contextlib.suppress(ConnectionError):  # the server has closed its end
+                    call.connection.send(piece)
+                time.sleep(BODY_SECONDS / 10)
+        check(LATE, answer.result())
     assert control.invocations(flavour, "Echo") == before
 
 

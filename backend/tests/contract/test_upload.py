@@ -12,10 +12,9 @@ from google.protobuf.wrappers_pb2 import StringValue
 
 from tests.contract.cases.messages import LIMIT, MEBIBYTE, PREFIX_BYTES
 from tests.contract.control import Control, resident_bytes
-from tests.contract.grpc_web import GrpcWebTransport, Mode, Reply
+from tests.contract.grpc_web import GrpcWebTransport, Reply
 from tests.contract.http_client import Connection, chunk
 from tests.contract.methods import path
-from tests.servers import Server
 
 PIECE = b"\0" * (64 * 1024)
 TWO_GIBIBYTES = 2**31
@@ -31,11 +30,6 @@ def announced(length: int) -> bytes:
     return b"\0" + length.to_bytes(4, "big")
 
 
-def reply_to(connection: Connection, mode: Mode) -> Reply:
-    """Waits for the head of the answer."""
-    return Reply(connection.response(), StringValue, mode)
-
-
 def assert_too_large(reply: Reply, length: int) -> None:
     """The status says both sizes, so that somebody can do something about it."""
     answer = reply.answer()
@@ -46,41 +40,44 @@ def assert_too_large(reply: Reply, length: int) -> None:
 @pytest.mark.parametrize("method", ["Echo", "Repeat", "Collect", "Chat", MISSING])
 @pytest.mark.parametrize("chunked", [False, True], ids=["content-length", "chunked"])
 def test_the_status_arrives_when_all_has_been_sent(
-    server: Server, mode: Mode, flavour: str, method: str, chunked: bool
+    transport: GrpcWebTransport, flavour: str, method: str, chunked: bool
 ) -> None:
     """What is refused on its first bytes is read to its end all the same. A reset would take the answer with it."""
+    mode = transport.mode
     length = 5 * MEBIBYTE
     body = mode.encode(announced(length) + b"\0" * length)
     framing = ("transfer-encoding", "chunked") if chunked else ("content-length", str(len(body)))
-    with Connection(server) as connection:
+    with Connection(transport.server) as connection:
         connection.send_head("POST", path(flavour, method), [*mode.headers(), framing])
         for start in range(0, len(body), len(PIECE)):
             piece = body[start : start + len(PIECE)]
             connection.send(chunk(piece) if chunked else piece)
         if chunked:
             connection.send(chunk(b""))
+        reply = transport.reply_to(connection, StringValue)
         if method == MISSING:
-            assert reply_to(connection, mode).answer().code is grpc.StatusCode.UNIMPLEMENTED
+            assert reply.answer().code is grpc.StatusCode.UNIMPLEMENTED
         else:
-            assert_too_large(reply_to(connection, mode), length)
+            assert_too_large(reply, length)
 
 
 @pytest.mark.parametrize("method", ["Echo", "Collect", MISSING])
-def test_a_client_may_go_on_sending_after_the_answer(server: Server, mode: Mode, flavour: str, method: str) -> None:
+def test_a_client_may_go_on_sending_after_the_answer(transport: GrpcWebTransport, flavour: str, method: str) -> None:
     """And may use the connection for its next call then."""
+    mode = transport.mode
     length = 9 * MEBIBYTE
     body = mode.encode(announced(length) + b"\0" * length)
     headers = [*mode.headers(), ("content-length", str(len(body)))]
-    with Connection(server) as connection:
+    with Connection(transport.server) as connection:
         connection.send_head("POST", path(flavour, method), headers)
         connection.send(body[: len(PIECE)])
-        reply = reply_to(connection, mode)
+        reply = transport.reply_to(connection, StringValue)
         for start in range(len(PIECE), len(body), len(PIECE)):
             connection.send(body[start : start + len(PIECE)])
         assert reply.answer().code is not grpc.StatusCode.OK
         small = mode.encode(announced(0))
         response = connection.request("POST", path(flavour, "Echo"), mode.headers(), small)
-        assert Reply(response, StringValue, mode).answer().code is grpc.StatusCode.OK
+        assert transport.reply_type(response, StringValue, mode).answer().code is grpc.StatusCode.OK
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -98,7 +95,7 @@ def test_two_gibibytes_are_refused_on_their_announcement(
             connection.send_head("POST", path(flavour, method), [*mode.headers(), framing])
             piece = announced(TWO_GIBIBYTES) + PIECE
             connection.send(chunk(piece) if chunked else piece)
-            assert_too_large(reply_to(connection, mode), TWO_GIBIBYTES)
+            assert_too_large(binary_transport.reply_to(connection, StringValue), TWO_GIBIBYTES)
             with contextlib.suppress(ConnectionError):  # the server may have had enough
                 for _ in range(16 * MEBIBYTE // len(PIECE)):
                     connection.send(chunk(PIECE) if chunked else PIECE)

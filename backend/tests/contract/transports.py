@@ -20,5 +20,10 @@ GRPCIO_AIO = "grpc.aio.server"
 RUNGRPC = f"rungrpc, {NATIVE}"
 """The bridge behind a server of grpcio's."""
 
-SERVED = dict.fromkeys((*BRIDGE, RUNGRPC), FLAVOURS) | {GRPCIO: (SYNC,), GRPCIO_AIO: (ASYNC,)}
+ENVOY = {f"Envoy, {wire}": wire for wire in WIRES}
+"""Envoy before rungrpc, and how it is called."""
+
+ENVOY_NATIVE = f"Envoy, {NATIVE}"
+
+SERVED = dict.fromkeys((*BRIDGE, RUNGRPC, *ENVOY), FLAVOURS) | {GRPCIO: (SYNC,), GRPCIO_AIO: (ASYNC,)}
 """All transports, and the servicers that each serves."""

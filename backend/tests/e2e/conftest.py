@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 import browser as chromium_finder
+from tests.conftest import SERVER_AT_START
 from tests.databases import Database, migrated_database
 from tests.e2e.echo_page import EchoPage
+from tests.e2e.envoy_site import ENVOY, running_site
 from tests.e2e.server_log import ServerLog
 from tests.e2e.site_page import SitePage
 from tests.e2e.witness import Witness
-from tests.servers import ASGI, BACKEND_DIR, WSGI, Server, running_server
+from tests.servers import ASGI, BACKEND_DIR, KINDS, WSGI, Server, running_server
 
 FRONTEND_DIR = BACKEND_DIR.parent / "frontend"
 
@@ -28,6 +32,9 @@ MANAGE_SECONDS = 60.0
 
 EXPECT_MS = 15_000
 """How long a browser on a loaded machine may take to show what it should. Passing tests never wait for it."""
+
+TEST_SECONDS = 180
+"""How long a test may take. The first one of a worker waits for a database with demo data, a server and a browser."""
 
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",  # root in a container has no sandbox
@@ -45,6 +52,8 @@ OUTPUT_DEFAULTS = {
 }
 """Options of pytest-playwright, their defaults, and ours. The folder is ignored by git and watched by nobody."""
 
+ARTIFACTS = pytest.StashKey[TemporaryDirectory[str]]()
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Keeps what is needed to understand a failure."""
@@ -52,8 +61,11 @@ def pytest_configure(config: pytest.Config) -> None:
     for name, (default, value) in OUTPUT_DEFAULTS.items():
         if getattr(config.option, name) == default:
             setattr(config.option, name, value)
+    if not hasattr(config, "workerinput"):  # which pytest-xdist gives its workers
+        shutil.rmtree(config.option.output, ignore_errors=True)
 
 
+@pytest.hookimpl(tryfirst=True)  # before `-m` looks at the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks the tests here and puts them last.
 
@@ -64,7 +76,30 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker("e2e")
+            item.add_marker(pytest.mark.timeout(TEST_SECONDS))
+            if "site" in getattr(item, "fixturenames", ()):  # a window of the panels whose calls use the database
+                item.add_marker("database")
     items.sort(key=lambda item: here in item.path.parents)
+
+
+@pytest.fixture(scope="session")
+def delete_output_dir() -> None:
+    """Done by `pytest_configure`: a worker that begins late must not delete what another has left there."""
+
+
+@pytest.fixture(scope="session")
+def _pw_artifacts_folder(
+    _pw_artifacts_folder: TemporaryDirectory[str], pytestconfig: pytest.Config
+) -> TemporaryDirectory[str]:
+    """pytest-playwright's, which it deletes in `Config.add_cleanup`. Workers of pytest-xdist never come to that."""
+    pytestconfig.stash[ARTIFACTS] = _pw_artifacts_folder
+    return _pw_artifacts_folder
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Deletes it."""
+    if ARTIFACTS in session.config.stash:
+        session.config.stash[ARTIFACTS].cleanup()
 
 
 @pytest.fixture(scope="session")
@@ -118,6 +153,23 @@ def wsgi_server(tmp_path_factory: pytest.TempPathFactory, migrated: Database) ->
 
 
 @pytest.fixture(scope="session")
+def envoy_site(tmp_path_factory: pytest.TempPathFactory, migrated: Database) -> Iterator[Server]:
+    """Envoy before gunicorn and the native server."""
+    with running_site(tmp_path_factory.mktemp(ENVOY), migrated, SETTINGS) as server:
+        yield server
+
+
+@pytest.fixture(params=(*KINDS, ENVOY))
+def server(request: pytest.FixtureRequest, server_of_kind: Callable[[str], Server]) -> Server:
+    """Each server in turn, and Envoy as the one by which pages come and calls go."""
+    if request.param != ENVOY:
+        return server_of_kind(request.param)
+    server: Server = request.getfixturevalue("envoy_site")
+    request.node.stash[SERVER_AT_START] = server, server.log_size()
+    return server
+
+
+@pytest.fixture(scope="session")
 def base_url() -> None:
     """None for the session: each test has the address of its own server. (The plugin's own warns under pytest 9.)"""
 
@@ -134,12 +186,13 @@ def witness(
 ) -> Iterator[Witness]:
     """What pages of this test did. A test whose page did something that it must not do fails, whatever else it saw.
 
-    A failure leaves a trace beside its screenshot, to be opened with `playwright show-trace`. It has the page's states
-    and requests but no film, which would take a third of all the time; `--tracing on` has that too.
+    A failure leaves a trace beside its screenshot, to be opened with `playwright show-trace`. It has what the test did
+    and what the console said. `--tracing retain-on-failure` has a film, requests and the page's states as well, which
+    take half as long again, so it is for the search and not for every run.
     """
     has_trace = pytestconfig.option.tracing == "off"
     if has_trace:
-        context.tracing.start(snapshots=True)
+        context.tracing.start()
     witness = Witness(context)
     yield witness
     call_report = getattr(request.node, "rep_call", None)  # of pytest-playwright; there is none after a failed setup

@@ -6,10 +6,16 @@ import re
 from itertools import pairwise
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.echo_page import EchoPage
+from tests.e2e.envoy_site import ENVOY
 from tests.e2e.witness import Witness
+from tests.servers import ASGI
+
+# What the page tells does not depend on the worker: both send the same files. With Envoy it has a switch more.
+pytestmark = pytest.mark.parametrize("server", [ASGI, ENVOY], indirect=True)
 
 NAMED_ROLES = {"button", "checkbox", "combobox", "link", "radio", "spinbutton", "textbox", "table", "image", "img"}
 """Roles that say nothing without a name."""

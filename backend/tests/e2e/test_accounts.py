@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
+from tests.e2e.envoy_site import ENVOY
 from tests.e2e.site_page import PASSWORD, SitePage, unique_email
 from tests.e2e.witness import Witness
 from tests.servers import ASGI
 
-pytestmark = pytest.mark.parametrize("server", [ASGI], indirect=True)
+pytestmark = pytest.mark.parametrize("server", [ASGI, ENVOY], indirect=True)
 
 
 def test_somebody_signs_up_and_out_and_in_again(site: SitePage) -> None:

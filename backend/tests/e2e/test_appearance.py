@@ -7,7 +7,12 @@ from playwright.sync_api import Page, expect
 
 from tests.e2e.colours import LEAST_CONTRAST, page_background, text_contrasts
 from tests.e2e.echo_page import EchoPage
+from tests.e2e.envoy_site import ENVOY
 from tests.e2e.witness import Witness
+from tests.servers import ASGI, Server
+
+# What the page looks like does not depend on the worker: both send the same files. With Envoy it has a switch more.
+pytestmark = pytest.mark.parametrize("server", [ASGI, ENVOY], indirect=True)
 
 PHONE = pytest.mark.browser_context_args(viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True)
 
@@ -32,6 +37,8 @@ CONTROLS = [
     "theme-light",
     "theme-dark",
 ]
+
+PATH_CONTROLS = ["path-in-process", "path-envoy"]
 
 
 def fill_readouts(echo_page: EchoPage) -> None:
@@ -104,10 +111,10 @@ def test_a_phone_needs_no_sideways_scrolling(echo_page: EchoPage) -> None:
 
 
 @PHONE
-def test_all_controls_can_be_tapped_on_a_phone(echo_page: EchoPage, witness: Witness) -> None:
+def test_all_controls_can_be_tapped_on_a_phone(echo_page: EchoPage, witness: Witness, server: Server) -> None:
     witness.expect_problem("net::ERR_ABORTED")
     echo_page.control("stream-abort").check()
-    for name in CONTROLS:
+    for name in (*CONTROLS, *(PATH_CONTROLS if server.kind == ENVOY else ())):
         control = echo_page.control(name)
         label = echo_page.page.locator("label").filter(has=control)
         target = label if label.count() else control

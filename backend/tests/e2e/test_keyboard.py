@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.echo_page import EchoPage
+from tests.e2e.envoy_site import ENVOY
 from tests.e2e.observed import STOPPED
 from tests.e2e.server_log import ServerLog
 from tests.e2e.witness import Witness
+from tests.servers import ASGI
+
+pytestmark = pytest.mark.parametrize("server", [ASGI, ENVOY], indirect=True)
 
 MOST_STOPS = 60
 

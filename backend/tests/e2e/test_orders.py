@@ -5,18 +5,21 @@ from __future__ import annotations
 import base64
 import contextlib
 import functools
+import os
 import re
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Route, expect
+from playwright.sync_api import Request, Route, expect
 
 from tests.databases import Database, copied_database
 from tests.e2e.conftest import SETTINGS
+from tests.e2e.envoy_site import ENVOY
 from tests.e2e.site_page import SitePage
 from tests.e2e.witness import Witness
-from tests.servers import ASGI, running_server
+from tests.servers import ASGI, KINDS, Server, running_server
 
 AnotherPerson = Callable[[], SitePage]
 
@@ -24,10 +27,16 @@ MUG = "Stoneware mug"
 TEA = "Sencha, first flush"
 
 on_asgi = pytest.mark.parametrize("server", [ASGI], indirect=True)
+on_gunicorn = pytest.mark.parametrize("server", KINDS, indirect=True)
+both_ways = pytest.mark.parametrize("server", [ASGI, ENVOY], indirect=True)
 
 
 def methods_called(witness: Witness) -> list[str]:
     return [request.url.rsplit("/", 1)[-1] for request in witness.requests if request.method == "POST"]
+
+
+def last_call(witness: Witness, method: str) -> Request:
+    return [request for request in witness.requests if request.url.endswith(f"/{method}")][-1]
 
 
 def place_one(site: SitePage, product: str = TEA) -> str:
@@ -64,7 +73,7 @@ def test_an_order_is_placed_and_moves_in_all_windows(site: SitePage, another_per
     expect(staff.card(order, "delivered").get_by_role("button")).to_have_count(0)
 
 
-@on_asgi
+@both_ways
 def test_a_customer_cancels_and_the_stock_is_back(site: SitePage) -> None:
     site.sign_up()
     site.expect_live()
@@ -81,7 +90,7 @@ def test_a_customer_cancels_and_the_stock_is_back(site: SitePage) -> None:
     expect(stock).to_have_text(str(before))
 
 
-@on_asgi
+@both_ways
 def test_too_little_stock_is_said_at_the_item(site: SitePage) -> None:
     site.sign_up()
     site.add_to_cart("Merino blanket")
@@ -101,7 +110,7 @@ def test_too_little_stock_is_said_at_the_item(site: SitePage) -> None:
     site.expect_card(site.place_order(), "placed")
 
 
-@on_asgi
+@both_ways
 def test_an_order_whose_answer_is_lost_is_placed_once(site: SitePage, witness: Witness) -> None:
     witness.expect_problem("net::ERR_FAILED")
     site.sign_up()
@@ -123,6 +132,38 @@ def test_an_order_whose_answer_is_lost_is_placed_once(site: SitePage, witness: W
 
 
 @on_asgi
+def test_a_cart_outlives_a_reload_and_is_nobody_elses(site: SitePage, witness: Witness) -> None:
+    """Also the attempt to place it, whose answer the page that was left behind never got."""
+    site.sign_up()
+    site.add_to_cart(MUG)
+    site.add_to_cart(TEA)
+    site.cart_line(TEA).get_by_test_id("cart-quantity").fill("3")
+    site.page.reload()
+    expect(site.control("cart-total")).to_have_text("€83.97")
+    expect(site.cart_line(TEA).get_by_test_id("cart-quantity")).to_have_value("3")
+
+    with site.page.expect_request("**/PlaceOrder") as placing:
+        site.page.route("**/PlaceOrder", lambda route: route.fetch() and None, times=1)
+        site.control("cart-place").click()
+    expect(site.column("placed").locator(".card")).to_have_count(1)
+    site.page.reload()
+    order = site.place_order()
+    assert methods_called(witness).count("PlaceOrder") == 2
+    assert placing.value.post_data_buffer == last_call(witness, "PlaceOrder").post_data_buffer
+    site.expect_live()
+    site.expect_card(order, "placed")
+    expect(site.column("placed")).to_have_attribute("data-count", "1")
+    expect(site.control("cart-empty")).to_be_visible()
+
+    site.add_to_cart(MUG)
+    site.control("sign-out").click()
+    site.sign_up()
+    expect(site.product(MUG)).to_be_visible()
+    expect(site.control("cart-empty")).to_be_visible()
+    expect(site.control("cart-lines").locator("li")).to_have_count(0)
+
+
+@both_ways
 def test_a_browser_that_was_offline_catches_up_from_its_token(
     site: SitePage, another_person: AnotherPerson, witness: Witness
 ) -> None:
@@ -151,7 +192,7 @@ def test_a_browser_that_was_offline_catches_up_from_its_token(
     assert "ListOrders" not in called
 
 
-@on_asgi
+@both_ways
 def test_a_token_that_is_too_old_lists_the_orders_anew(site: SitePage, witness: Witness) -> None:
     site.sign_up()
     site.expect_live()
@@ -201,11 +242,42 @@ def test_the_server_goes_away_and_comes_back(
         staff.expect_live()
         staff.advance(order, "placed")
         site.expect_card(order, "paid")
+
+
+@on_gunicorn
+def test_a_reload_of_the_server_is_a_short_break(
+    server: Server,
+    site: SitePage,
+    another_person: AnotherPerson,
+    witness: Witness,
+    migrated: Database,
+    tmp_path: Path,
+) -> None:
+    """No request fails, and the page goes on where it was."""
+    with running_server(server.kind, tmp_path, settings=SETTINGS, database=migrated) as reloaded:
+        staff = another_person()
+        for window, account in ((site, "customer"), (staff, "staff")):
+            window.page.goto(f"{reloaded.url}/#orders")
+            window.control(f"orders-demo-{account}").click()
+            window.expect_live()
+        order = place_one(site)
+        staff.expect_card(order, "placed")
+        before = len(methods_called(witness))
+        os.kill(reloaded.pid, signal.SIGHUP)
         for window in (site, staff):
-            window.page.close()  # or the server would wait for their streams
+            expect(window.connection).to_have_attribute("data-state", "waiting")
+        for window in (site, staff):
+            window.expect_live()
+        staff.advance(order, "placed")
+        site.expect_card(order, "paid")
+        called = methods_called(witness)[before:]
+        assert "StreamOrderUpdates" in called
+        assert "ListOrders" not in called
+        for window in (site, staff):
+            window.page.close()  # or it would ask for the server that is ended now, which is a problem here
 
 
-@on_asgi
+@both_ways
 def test_a_card_keeps_the_focus_when_it_moves(site: SitePage, another_person: AnotherPerson) -> None:
     customer = another_person()
     customer.sign_up()
@@ -219,7 +291,7 @@ def test_a_card_keeps_the_focus_when_it_moves(site: SitePage, another_person: An
         expect(staff.card(order, after).get_by_test_id("order-next")).to_be_focused()
 
 
-@on_asgi
+@both_ways
 def test_two_people_move_the_same_order(site: SitePage, another_person: AnotherPerson, witness: Witness) -> None:
     witness.expect_problem("net::ERR_FAILED")
     customer = another_person()

@@ -9,13 +9,14 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.colours import LEAST_CONTRAST, text_contrasts
+from tests.e2e.envoy_site import ENVOY
 from tests.e2e.site_page import SitePage
 from tests.e2e.test_accessibility import NAMED_ROLES, accessible_nodes
 from tests.e2e.test_appearance import PHONE
 from tests.e2e.test_keyboard import FOCUSABLE, tab_stops
 from tests.servers import ASGI
 
-pytestmark = pytest.mark.parametrize("server", [ASGI], indirect=True)
+pytestmark = pytest.mark.parametrize("server", [ASGI, ENVOY], indirect=True)
 
 OVERFLOW = "document.scrollingElement.scrollWidth - document.scrollingElement.clientWidth"
 
@@ -37,6 +38,16 @@ def user_form(site: SitePage) -> None:
     site.add_entry("", "a value without its key")
     site.save_user()
     expect(site.field_error("age")).to_be_visible()
+
+
+def token_secret(site: SitePage) -> None:
+    """With a table of tokens behind it."""
+    site.sign_in_as_demo("customer", "users")
+    site.control("token-new").click()
+    site.page.locator("#token-name").fill("a program")
+    site.control("token-save").click()
+    expect(site.control("token-secret")).to_be_visible()
+    expect(site.control("tokens")).to_have_attribute("data-state", "ready")
 
 
 def staff_orders(site: SitePage) -> None:
@@ -63,6 +74,7 @@ VIEWS: list[Callable[[SitePage], None]] = [
     visitor_orders,
     staff_users,
     user_form,
+    token_secret,
     staff_orders,
     customer_orders,
     question,

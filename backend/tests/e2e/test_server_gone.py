@@ -16,7 +16,9 @@ from tests.databases import Database
 from tests.e2e.conftest import SETTINGS
 from tests.e2e.echo_page import EchoPage
 from tests.e2e.witness import Witness
-from tests.servers import Server, ServerError, running_server
+from tests.servers import KINDS, Server, ServerError, running_server
+
+pytestmark = pytest.mark.parametrize("server", KINDS, indirect=True)
 
 StartServer = Callable[..., contextlib.AbstractContextManager[Server]]
 
@@ -28,8 +30,10 @@ UNKNOWN = (2, "UNKNOWN")
 def start_server(server: Server, migrated: Database, tmp_path: Path) -> StartServer:
     """Starts a server of the kind that is under test."""
 
-    def start(name: str, port: int = 0) -> contextlib.AbstractContextManager[Server]:
-        return running_server(server.kind, tmp_path / name, settings=SETTINGS, database=migrated, port=port)
+    def start(name: str, port: int = 0, **environment: str) -> contextlib.AbstractContextManager[Server]:
+        return running_server(
+            server.kind, tmp_path / name, settings=SETTINGS, database=migrated, port=port, environment=environment
+        )
 
     return start
 
@@ -70,7 +74,8 @@ def test_a_server_that_crashes_in_a_stream(page: Page, witness: Witness, start_s
 
 def test_a_server_that_is_restarted_lets_a_stream_end(page: Page, witness: Witness, start_server: StartServer) -> None:
     witness.expect_problem("net::ERR_")
-    with start_server("first") as first:
+    patient = {"WEB_STREAM_GRACE": "1000", "WEB_GRACEFUL_TIMEOUT": "1000"}
+    with start_server("first", **patient) as first:
         echo_page = EchoPage(page).open(first.url)
         echo_page.start_stream("to the end", 8, 200)
         expect(echo_page.stream.row(1)).to_be_visible()

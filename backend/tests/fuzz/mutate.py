@@ -112,7 +112,7 @@ class Mutator:
     def _frame(self, message: bytes, encoding: str) -> bytes:
         flags = 0
         if encoding and self._random.random() < 0.7:
-            flags, message = 1, gzip.compress(message) if encoding == "gzip" else zlib.compress(message)
+            flags, message = 1, gzip.compress(message, mtime=0) if encoding == "gzip" else zlib.compress(message)
         return bytes([flags]) + len(message).to_bytes(4, "big") + message
 
     def _text(self, frames: list[bytes]) -> bytes:

@@ -112,7 +112,7 @@ def close_what_has_no_close(patch: pytest.MonkeyPatch) -> None:
 def lose_the_end_of_a_body(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(wsgi_body, "CHUNK_BYTES", 3)
     real = wsgi_body.WsgiBody._read
-    patch.setattr(wsgi_body.WsgiBody, "_read", lambda self, size: real(self, size)[:2])
+    patch.setattr(wsgi_body.WsgiBody, "_read", lambda self, size, seconds: real(self, size, seconds)[:2])
 
 
 def raise_anything(patch: pytest.MonkeyPatch) -> None:

@@ -95,12 +95,14 @@ def running_rungrpc(
     bind: Sequence[str] = (f"{HOST}:0",),
     environment: dict[str, str] | None = None,
     faults: Sequence[str] = FAULTS,
+    copy: bool = True,
 ) -> Iterator[Rungrpc]:
-    """Runs a server until the end of the block, where it may have ended already. `database` is copied.
+    """Runs a server until the end of the block, where it may have ended already.
 
-    Raises `ServerError` if it does not start, does not end by itself when told to, or has logged one of `faults`.
+    `database` is copied, or used itself where `copy` is false. Raises `ServerError` if it does not start, does not end
+    by itself when told to, or has logged one of `faults`.
     """
-    with copied_database(database, directory) as own:
+    with copied_database(database, directory) if copy else contextlib.nullcontext(database) as own:
         server = start_rungrpc(
             directory, *arguments, database=own, settings=settings, bind=bind, environment=environment
         )

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from tests.databases import Database
+from tests.envoy_process import Envoy, running_envoy
 from tests.native_server.conftest import Certificates
 from tests.native_server.process import Rungrpc, running_rungrpc
-from tests.servers import BACKEND_DIR
+from tests.servers import ASGI, BACKEND_DIR, Server, running_server
 
 EXAMPLES = sorted(path.stem for path in (BACKEND_DIR / "examples").glob("*.py"))
 NO_EXAMPLES = {"__init__", "client"}
@@ -37,6 +38,19 @@ def server(tmp_path_factory: pytest.TempPathFactory, migrated: Database) -> Iter
 
 
 @pytest.fixture(scope="module")
+def envoy(tmp_path_factory: pytest.TempPathFactory, server: Rungrpc) -> Iterator[Envoy]:
+    """Envoy before it."""
+    with running_envoy(tmp_path_factory.mktemp("examples-envoy"), grpc=server.address) as envoy:
+        yield envoy
+
+
+@pytest.fixture(params=["direct", "envoy"])
+def address(request: pytest.FixtureRequest, server: Rungrpc) -> str:
+    """The server, and the way through Envoy."""
+    return server.address if request.param == "direct" else request.getfixturevalue("envoy").edge
+
+
+@pytest.fixture(scope="module")
 def tls_server(
     tmp_path_factory: pytest.TempPathFactory, migrated: Database, certificates: Certificates
 ) -> Iterator[Rungrpc]:
@@ -47,24 +61,31 @@ def tls_server(
         yield server
 
 
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory, migrated: Database) -> Iterator[Server]:
+    """The site, served as in production."""
+    with running_server(ASGI, tmp_path_factory.mktemp("site"), settings=SETTINGS, database=migrated) as server:
+        yield server
+
+
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Runs an example as `python -m` does, and gives the lines that it prints."""
 
-    def run_example(name: str, server: Rungrpc, *arguments: object) -> list[str]:
-        monkeypatch.setattr(sys, "argv", [name, "--address", server.address, *map(str, arguments)])
+    def run_example(name: str, address: str, *arguments: object) -> list[str]:
+        monkeypatch.setattr(sys, "argv", [name, "--address", address, *map(str, arguments)])
         runpy.run_module(f"examples.{name}", run_name="__main__", alter_sys=True)
         return capsys.readouterr().out.splitlines()
 
     return run_example
 
 
-def test_unary(run: Run, server: Rungrpc) -> None:
-    assert run("unary", server)[0] == "Hello"
+def test_unary(run: Run, address: str) -> None:
+    assert run("unary", address)[0] == "Hello"
 
 
-def test_streaming(run: Run, server: Rungrpc) -> None:
-    assert run("streaming", server) == [
+def test_streaming(run: Run, address: str) -> None:
+    assert run("streaming", address) == [
         "unary: Hello",
         *(f"server streaming: {number} tick" for number in (1, 2, 3)),
         "client streaming: 3 messages",
@@ -74,49 +95,50 @@ def test_streaming(run: Run, server: Rungrpc) -> None:
     ]
 
 
-def test_asynchronous(run: Run, server: Rungrpc) -> None:
-    assert run("asynchronous", server) == [
+def test_asynchronous(run: Run, address: str) -> None:
+    assert run("asynchronous", address) == [
         f"side by side: {sum(range(20))}",
         *("full duplex: 1 one", "full duplex: 2 two", "full duplex: 3 three"),
     ]
 
 
-def test_deadlines(run: Run, server: Rungrpc) -> None:
-    ready, in_time, *messages, late = run("deadlines", server)
+def test_deadlines(run: Run, address: str) -> None:
+    ready, in_time, *messages, late = run("deadlines", address)
     assert (ready, in_time) == ("ready", "in time")
     assert messages in (["message 1"], [])  # on a machine that is busy nothing may have come by then
     assert late.startswith("DEADLINE_EXCEEDED after ")
 
 
-def test_retries(run: Run, server: Rungrpc) -> None:
-    assert run("retries", server) == ["still UNAVAILABLE"]
-    lines = [line for line in server.log.splitlines() if "EchoAbort" in line and "status=UNAVAILABLE" in line]
+def test_retries(run: Run, server: Rungrpc, address: str) -> None:
+    start = len(server.log)
+    assert run("retries", address) == ["still UNAVAILABLE"]
+    lines = [line for line in server.log[start:].splitlines() if "EchoAbort" in line and "status=UNAVAILABLE" in line]
     assert len(lines) == 4
 
 
-def test_keepalive(run: Run, server: Rungrpc) -> None:
-    assert run("keepalive", server) == ["before the silence", "after the silence"]
+def test_keepalive(run: Run, address: str) -> None:
+    assert run("keepalive", address) == ["before the silence", "after the silence"]
 
 
-def test_compression(run: Run, server: Rungrpc) -> None:
-    assert run("compression", server) == ["compressed: True", "as it is: True"]
+def test_compression(run: Run, address: str) -> None:
+    assert run("compression", address) == ["compressed: True", "as it is: True"]
 
 
-def test_interceptors(run: Run, server: Rungrpc) -> None:
-    unary, stream = run("interceptors", server)
+def test_interceptors(run: Run, address: str) -> None:
+    unary, stream = run("interceptors", address)
     assert unary.startswith("/echo.v1.EchoService/Echo OK ")
     assert stream.startswith("/echo.v1.EchoService/ServerStreamingEcho OK ")
 
 
-def test_error_details(run: Run, server: Rungrpc) -> None:
-    assert run("error_details", server) == [
+def test_error_details(run: Run, address: str) -> None:
+    assert run("error_details", address) == [
         "FAILED_PRECONDITION: not now",
         "ABORT_ASKED_FOR in echo.v1.EchoService: {'message_count': '0'}",
     ]
 
 
 def test_tls(run: Run, tls_server: Rungrpc, certificates: Certificates) -> None:
-    assert run("tls", tls_server, "--ca", certificates.ca) == ["Nobody else reads this"]
+    assert run("tls", tls_server.address, "--ca", certificates.ca) == ["Nobody else reads this"]
 
 
 def test_mutual_tls(run: Run, tmp_path: Path, migrated: Database, certificates: Certificates) -> None:
@@ -126,7 +148,7 @@ def test_mutual_tls(run: Run, tmp_path: Path, migrated: Database, certificates: 
     )
     with running_rungrpc(tmp_path, *arguments, database=migrated, settings=SETTINGS) as server:
         given = ("--ca", certificates.ca, "--cert", certificates.client_cert, "--key", certificates.client_key)
-        assert run("mutual_tls", server, *given) == ["We know each other"]
+        assert run("mutual_tls", server.address, *given) == ["We know each other"]
 
 
 def test_tokens(run: Run, tls_server: Rungrpc, certificates: Certificates) -> None:
@@ -139,9 +161,21 @@ def test_tokens(run: Run, tls_server: Rungrpc, certificates: Certificates) -> No
         check=True,
         timeout=60,
     )
-    assert run("tokens", tls_server, "--ca", certificates.ca, "--token", done.stdout.strip()) == [
+    assert run("tokens", tls_server.address, "--ca", certificates.ca, "--token", done.stdout.strip()) == [
         "called as robot@example.com",
         "refused: UNAUTHENTICATED",
+    ]
+
+
+def test_grpc_web(run: Run, site: Server) -> None:
+    assert run("grpc_web", site.authority) == [
+        "unary: Hello",
+        *(f"server streaming: {number} tick" for number in (1, 2, 3)),
+        "client streaming: 3 messages",
+        *("half duplex: 1 one", "half duplex: 2 two", "half duplex: 3 three"),
+        "cancelled after: 1",
+        "NOT_FOUND: no such thing",
+        f"side by side: {sum(range(20))}",
     ]
 
 

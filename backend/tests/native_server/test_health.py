@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 import grpc
 import pytest
 
-from tests.databases import SQLITE_NAME, Database
+from tests.databases import NO_DATABASE, Database, migrate, out_of_reach
 from tests.native_server.client import NOT_SERVING, SERVING, call, health, open_channel, watch_health
 from tests.native_server.process import SETTINGS, Rungrpc, running_rungrpc
 from tests.servers import BACKEND_DIR
@@ -26,42 +25,22 @@ def wait_for_status(channel: grpc.Channel, status: int, service: str = "") -> No
     watch.cancel()
 
 
-with_a_file = pytest.mark.skipif(bool(os.environ.get("DATABASE_URL")), reason="is about SQLite's file")
-
-
-@with_a_file
 @pytest.mark.parametrize("service", ["", "native.Lab", "echo.v1.EchoService"])
-def test_a_server_is_ready_when_its_database_is_migrated(tmp_path: Path, service: str) -> None:
-    empty = Database(str(tmp_path / "empty.sqlite3"), {})
-    sqlite3.connect(empty.name).close()
-    with (
-        running_rungrpc(tmp_path, database=empty) as server,
-        open_channel(server.address) as channel,
-    ):
+def test_a_server_is_ready_when_its_database_is_migrated(tmp_path: Path, empty: Database, service: str) -> None:
+    with running_rungrpc(tmp_path, database=empty) as server, open_channel(server.address) as channel:
         assert health(channel, service) == NOT_SERVING
         assert call(channel, "Pid")  # it serves all the same
-        environment = os.environ | {
-            "DJANGO_SETTINGS_MODULE": SETTINGS,
-            "DJANGO_SQLITE_PATH": str(tmp_path / SQLITE_NAME),
-        }
-        subprocess.run(
-            [sys.executable, "manage.py", "migrate", "-v0"], cwd=BACKEND_DIR, env=environment, check=True, timeout=60
-        )
+        migrate(server.database, SETTINGS)
         wait_for_status(channel, SERVING, service)
         assert "migrations are not applied" in server.log
 
 
-@with_a_file
 def test_a_server_without_its_database_is_not_ready(tmp_path: Path, migrated: Database) -> None:
     with running_rungrpc(tmp_path, database=migrated) as server, open_channel(server.address) as channel:
         wait_for_status(channel, SERVING)
-        database = tmp_path / SQLITE_NAME
-        database.rename(tmp_path / "away.sqlite3")
-        database.mkdir()
-        wait_for_status(channel, NOT_SERVING)
-        assert "database 'default' cannot be reached" in server.log
-        database.rmdir()
-        (tmp_path / "away.sqlite3").rename(database)
+        with out_of_reach(server.database):
+            wait_for_status(channel, NOT_SERVING)
+            assert "database 'default' cannot be reached" in server.log
         wait_for_status(channel, SERVING)
 
 
@@ -110,9 +89,9 @@ def test_without_health(tmp_path: Path, migrated: Database) -> None:
         assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
-def test_an_app_may_have_a_servicer_of_its_own(tmp_path: Path, migrated: Database) -> None:
+def test_an_app_may_have_a_servicer_of_its_own(tmp_path: Path) -> None:
     with (
-        running_rungrpc(tmp_path, database=migrated, settings="tests.contract.settings") as server,
+        running_rungrpc(tmp_path, database=NO_DATABASE, settings="tests.contract.settings") as server,
         open_channel(server.address) as channel,
     ):
         assert health(channel) == SERVING

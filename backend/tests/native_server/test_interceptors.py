@@ -14,18 +14,18 @@ from tests.contract.methods import SYNC
 from tests.contract.native import NativeTransport, connect
 from tests.contract.test_interceptors import BY_THE_WRAPPER
 from tests.contract.transports import RUNGRPC
-from tests.databases import Database
+from tests.databases import NO_DATABASE
 from tests.native_server.process import running_rungrpc
 from tests.servers import SIGNS_OF_FAULTS
 
 
 @pytest.fixture(scope="module")
-def intercepted(tmp_path_factory: pytest.TempPathFactory, migrated: Database) -> Iterator[NativeTransport]:
+def intercepted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NativeTransport]:
     """The server with the interceptors of the contract suite."""
     with (
         running_rungrpc(
             tmp_path_factory.mktemp("intercepted"),
-            database=migrated,
+            database=NO_DATABASE,
             settings=INTERCEPTED_SETTINGS,
             faults=SIGNS_OF_FAULTS,
         ) as server,

@@ -11,13 +11,13 @@ from typing import Any
 import grpc
 import pytest
 
+from grpc_bridge.shutdown import FIRST_MS, MESSAGE, PUSHBACK, SPREAD_MS
 from tests.databases import Database
 from tests.native_server.client import NOT_SERVING, SERVING, health, open_channel, stream, watch_health
 from tests.native_server.process import running_rungrpc
 from tests.servers import STOP_SECONDS
 
 LONG = "1000"
-SHUTTING_DOWN = "The server is shutting down"
 
 
 def assert_refuses(address: str) -> None:
@@ -27,9 +27,13 @@ def assert_refuses(address: str) -> None:
 
 
 def assert_unavailable(running: grpc.Call) -> None:
+    """Checks that the caller has been told to call again, and when."""
     with pytest.raises(grpc.RpcError):
         next(running)  # type: ignore[call-overload]
-    assert (running.code(), running.details()) == (grpc.StatusCode.UNAVAILABLE, SHUTTING_DOWN)
+    assert (running.code(), running.details()) == (grpc.StatusCode.UNAVAILABLE, MESSAGE)
+    ((key, value),) = running.trailing_metadata() or ()
+    assert key == PUSHBACK
+    assert FIRST_MS <= int(value) < FIRST_MS + SPREAD_MS
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])

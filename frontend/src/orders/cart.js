@@ -95,6 +95,29 @@ class Cart {
     return { items, idempotencyKey: this.key };
   }
 
+  /** What is worth keeping. @returns {import("./saved-cart.js").SavedCart} */
+  saved() {
+    return { key: this.key, lines: this.lines.map(({ product, quantity }) => [product.id, quantity]) };
+  }
+
+  /**
+   * Fills an empty cart with what was kept. What is sold no more stays out, and then the attempt is another one.
+   *
+   * @param {import("./saved-cart.js").SavedCart} saved
+   * @param {Product[]} products All that there are.
+   * @returns {boolean} Whether everything is there again.
+   */
+  restore({ key, lines }, products) {
+    const byId = new Map(products.map((product) => [product.id, product]));
+    for (const [id, quantity] of lines) {
+      const product = byId.get(id);
+      if (product) this.set(product, quantity);
+    }
+    const isWhole = this.byProduct.size === lines.length;
+    this.key = isWhole ? key : null;
+    return isWhole;
+  }
+
   /**
    * Puts what the server refused at the lines. Gives what is not about a line.
    *

@@ -10,11 +10,13 @@
  * -----         -------------                                                  ------------
  * idle          nobody wants to follow                                         start
  * connecting    the list or the first message of the stream is awaited         an answer or a failure
- * live          the stream is open                                             a failure, a recycling
+ * live          the stream is open                                             a failure, a recycling, move
  * waiting       the next attempt is at `retryAt`                               that time, or wake
  * offline       the browser has no network                                     wake
  * refused       the server will not have this caller, however often they ask   start
  */
+
+const { pushbackMs } = require("../rpc/outcome.js");
 
 /** @typedef {import("../rpc/status.js").Outcome} Outcome */
 /** @typedef {import("../rpc/call.js").Call} Call */
@@ -64,8 +66,8 @@ const BROWSER = {
 };
 
 /**
- * Gives how long to wait before an attempt: exponential, and half of it left to chance, so that the callers of a server
- * that was restarted do not all come back at once.
+ * Gives how long to wait before an attempt where the server has not said when it would like to be called: exponential,
+ * and half of it left to chance, so that the callers of a server that has died do not all come back at once.
  *
  * @param {number} failures How many attempts have failed in a row, from 1.
  * @param {number} chance 0 to 1.
@@ -120,6 +122,13 @@ class Follower {
   /** Tries at once, if it waits: somebody asks for it, or the network is back, or the page is looked at again. */
   wake() {
     if (this.state === "waiting" || this.state === "offline") this.connect();
+  }
+
+  /** Connects anew at once, unless nobody wants to follow: calls take another way now. */
+  move() {
+    if (this.state === "idle") return;
+    this.failures = 0;
+    this.connect();
   }
 
   /** The browser says that the network is gone. */
@@ -179,7 +188,7 @@ class Follower {
 
   /** @param {Outcome} outcome */
   fail(outcome) {
-    const { now, random } = this.surroundings;
+    const { now } = this.surroundings;
     if (outcome.origin === "client") return; // `release` has ended it
     if (this.liveSince !== null && now() - this.liveSince >= STEADY_MS) this.failures = 0;
     this.release();
@@ -189,16 +198,23 @@ class Follower {
       return;
     }
     if (outcome.code === OUT_OF_RANGE) this.resumeToken = null;
-    this.failures += 1;
+    const pushback = pushbackMs(outcome);
+    this.failures = pushback === null ? this.failures + 1 : 0;
     if (!this.surroundings.isOnline()) {
       this.become("offline");
       return;
     }
-    // A forgotten token is no fault of the server, so the list is asked for at once; but only once.
-    const ms = outcome.code === OUT_OF_RANGE && this.failures === 1 ? 0 : waitMs(this.failures, random());
+    const ms = pushback === null ? this.waitMs(outcome) : Math.min(pushback, LONGEST_WAIT_MS);
     this.retryAt = now() + ms;
     this.timer = this.surroundings.setTimer(() => this.connect(), ms);
     this.become("waiting");
+  }
+
+  /** @param {Outcome} outcome */
+  waitMs(outcome) {
+    // A forgotten token is no fault of the server, so the list is asked for at once; but only once.
+    if (outcome.code === OUT_OF_RANGE && this.failures === 1) return 0;
+    return waitMs(this.failures, this.surroundings.random());
   }
 
   /** Lets go of the call and the timer. */

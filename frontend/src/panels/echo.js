@@ -27,9 +27,9 @@ function connectEscape(groups) {
   });
 }
 
-registerPanel("echo", (root) => {
-  const calls = new EchoCalls();
-  const settings = connectSettings(root);
+registerPanel("echo", (root, paths) => {
+  const calls = new EchoCalls(paths);
+  const settings = connectSettings(root, paths);
   const unary = find(root, "#unary", HTMLElement);
   const stream = find(root, "#stream", HTMLElement);
   connectEscape(

@@ -4,6 +4,7 @@
 /** The Orders panel: the catalogue for everybody, the cart for customers, the board for those who are signed in. */
 
 const { Cart } = require("../orders/cart.js");
+const { CartStorage } = require("../orders/saved-cart.js");
 const { OrderCalls } = require("../rpc/orders.js");
 const { ConfirmDialog } = require("../view/confirm-dialog.js");
 const { byTestId, setText } = require("../view/dom.js");
@@ -42,10 +43,16 @@ function announcer(element) {
  * @param {(order: import("../rpc/orders.js").Order) => void} onPlaced
  */
 function connectShop(root, calls, onPlaced) {
-  if (!("customer" in root.dataset)) return new CatalogueView(root, calls, null);
+  const { customer } = root.dataset;
+  if (customer === undefined) return new CatalogueView(root, calls, null);
   const cart = new Cart();
+  const storage = new CartStorage(() => sessionStorage, customer);
+  let saved = storage.read();
   const view = new CartView(root, cart, calls, {
-    onChange: () => catalogue.update(),
+    onChange: () => {
+      storage.write(cart);
+      catalogue.update();
+    },
     onRefused: () => catalogue.load(),
     onPlaced: (order) => {
       catalogue.load();
@@ -59,20 +66,24 @@ function connectShop(root, calls, onPlaced) {
     onProducts: (products) => {
       cart.refresh(products);
       view.render();
+      if (!saved) return;
+      view.restore(saved, products);
+      saved = null;
     },
   });
-  view.render();
+  if (saved) view.wait();
+  else view.render();
   return catalogue;
 }
 
-registerPanel("orders", (root) => {
-  const calls = new OrderCalls();
+registerPanel("orders", (root, paths) => {
+  const calls = new OrderCalls(paths);
   if (!("signedIn" in root.dataset)) {
     const catalogue = connectShop(root, calls, () => {});
     return { show: () => catalogue.load() };
   }
   const confirm = new ConfirmDialog(byTestId(document, "confirm", HTMLDialogElement));
-  const { take, life } = connectBoard(root, calls, confirm, {
+  const { take, life } = connectBoard(root, calls, confirm, paths, {
     announce: announcer(byTestId(root, "orders-announcement", HTMLElement)),
     onStockMoved: () => catalogue.refreshSoon(),
   });

@@ -16,12 +16,14 @@
 
 /** @typedef {{ name: string, root: HTMLElement, life: PanelLife }} MountedPanel */
 
-/** @type {Map<string, (root: HTMLElement) => PanelLife | void>} */
+/** @typedef {(root: HTMLElement, paths: import("../rpc/path.js").CallPaths) => PanelLife | void} Mount */
+
+/** @type {Map<string, Mount>} */
 const panels = new Map();
 
 /**
  * @param {string} name
- * @param {(root: HTMLElement) => PanelLife | void} mount Connects the panel to its element, once.
+ * @param {Mount} mount Connects the panel to its element, once, and its calls to the way that they shall take.
  */
 function registerPanel(name, mount) {
   if (panels.has(name)) throw new Error(`There are two panels named ${name}`);
@@ -32,14 +34,15 @@ function registerPanel(name, mount) {
  * Mounts all panels that the page has an element for, and gives them.
  *
  * @param {ParentNode} page
+ * @param {import("../rpc/path.js").CallPaths} paths
  * @returns {MountedPanel[]}
  */
-function mountPanels(page) {
+function mountPanels(page, paths) {
   /** @type {MountedPanel[]} */
   const mounted = [];
   for (const [name, mount] of panels) {
     const root = page.querySelector(`[data-panel="${name}"]`);
-    if (root instanceof HTMLElement) mounted.push({ name, root, life: mount(root) ?? {} });
+    if (root instanceof HTMLElement) mounted.push({ name, root, life: mount(root, paths) ?? {} });
   }
   return mounted;
 }

@@ -9,6 +9,7 @@
 const { durationFromMs } = require("@bufbuild/protobuf/wkt");
 const { EchoServiceClient } = require("../generated/echo/v1/echo_grpc_web_pb.js");
 const { deadlineMetadata, startStream, startUnary } = require("./call.js");
+const { OWN_ORIGIN, clientsFor } = require("./path.js");
 
 /** @typedef {import("./call.js").Call} Call */
 /** @typedef {import("../generated/echo/v1/echo_pb.js").EchoResponse} EchoResponse */
@@ -44,12 +45,12 @@ const { deadlineMetadata, startStream, startUnary } = require("./call.js");
 
 /** Calls `echo.v1.EchoService`. There is a client for each wire format, because a client has one for its life. */
 class EchoCalls {
-  /** @param {string} [hostname] Origin of the server; "" is the page's own. */
-  constructor(hostname = "") {
-    this.clients = {
-      text: new EchoServiceClient(hostname, null, { format: "text" }),
-      binary: new EchoServiceClient(hostname, null, { format: "binary" }),
-    };
+  /** @param {import("./path.js").Destination} [destination] */
+  constructor(destination = OWN_ORIGIN) {
+    this.clients = clientsFor(destination, (hostname, options) => ({
+      text: new EchoServiceClient(hostname, null, { ...options, format: "text" }),
+      binary: new EchoServiceClient(hostname, null, { ...options, format: "binary" }),
+    }));
   }
 
   /**
@@ -60,7 +61,7 @@ class EchoCalls {
    */
   echo(request, { format, deadlineMs }, observer) {
     return startUnary(
-      (callback) => this.clients[format].echo(request, deadlineMetadata(deadlineMs), callback),
+      (callback) => this.clients()[format].echo(request, deadlineMetadata(deadlineMs), callback),
       observer,
     );
   }
@@ -73,7 +74,7 @@ class EchoCalls {
    */
   echoAbort(request, { format, deadlineMs }, observer) {
     return startUnary(
-      (callback) => this.clients[format].echoAbort(request, deadlineMetadata(deadlineMs), callback),
+      (callback) => this.clients()[format].echoAbort(request, deadlineMetadata(deadlineMs), callback),
       observer,
     );
   }
@@ -84,7 +85,7 @@ class EchoCalls {
    * @returns {Call}
    */
   noOp({ format, deadlineMs }, observer) {
-    return startUnary((callback) => this.clients[format].noOp({}, deadlineMetadata(deadlineMs), callback), observer);
+    return startUnary((callback) => this.clients()[format].noOp({}, deadlineMetadata(deadlineMs), callback), observer);
   }
 
   /**
@@ -95,7 +96,10 @@ class EchoCalls {
    */
   serverStreamingEcho({ message, messageCount, intervalMs }, { format, deadlineMs }, observer) {
     const request = { message, messageCount, messageInterval: durationFromMs(intervalMs) };
-    return startStream(() => this.clients[format].serverStreamingEcho(request, deadlineMetadata(deadlineMs)), observer);
+    return startStream(
+      () => this.clients()[format].serverStreamingEcho(request, deadlineMetadata(deadlineMs)),
+      observer,
+    );
   }
 
   /**
@@ -107,7 +111,7 @@ class EchoCalls {
   serverStreamingEchoAbort({ message, messageCount, intervalMs, code }, { format, deadlineMs }, observer) {
     const request = { message, messageCount, messageInterval: durationFromMs(intervalMs), code };
     return startStream(
-      () => this.clients[format].serverStreamingEchoAbort(request, deadlineMetadata(deadlineMs)),
+      () => this.clients()[format].serverStreamingEchoAbort(request, deadlineMetadata(deadlineMs)),
       observer,
     );
   }

@@ -5,6 +5,7 @@
 
 const { OrderServiceClient } = require("../generated/orders/v1/orders_grpc_web_pb.js");
 const { deadlineMetadata, startStream, startUnary } = require("./call.js");
+const { OWN_ORIGIN, clientsFor } = require("./path.js");
 
 /** @typedef {import("./call.js").Call} Call */
 /** @typedef {import("../generated/orders/v1/orders_pb.js").Order} Order */
@@ -27,9 +28,9 @@ const DEADLINE_MS = 15_000;
 
 /** Calls `orders.v1.OrderService`. */
 class OrderCalls {
-  /** @param {string} [hostname] Origin of the server; "" is the page's own. */
-  constructor(hostname = "") {
-    this.client = new OrderServiceClient(hostname);
+  /** @param {import("./path.js").Destination} [destination] */
+  constructor(destination = OWN_ORIGIN) {
+    this.client = clientsFor(destination, (hostname, options) => new OrderServiceClient(hostname, null, options));
   }
 
   /**
@@ -38,7 +39,7 @@ class OrderCalls {
    * @returns {Call}
    */
   listProducts(request, observer) {
-    return startUnary((done) => this.client.listProducts(request, deadlineMetadata(DEADLINE_MS), done), observer);
+    return startUnary((done) => this.client().listProducts(request, deadlineMetadata(DEADLINE_MS), done), observer);
   }
 
   /**
@@ -47,7 +48,7 @@ class OrderCalls {
    * @returns {Call}
    */
   placeOrder(request, observer) {
-    return startUnary((done) => this.client.placeOrder(request, deadlineMetadata(DEADLINE_MS), done), observer);
+    return startUnary((done) => this.client().placeOrder(request, deadlineMetadata(DEADLINE_MS), done), observer);
   }
 
   /**
@@ -56,7 +57,7 @@ class OrderCalls {
    * @returns {Call}
    */
   listOrders(request, observer) {
-    return startUnary((done) => this.client.listOrders(request, deadlineMetadata(DEADLINE_MS), done), observer);
+    return startUnary((done) => this.client().listOrders(request, deadlineMetadata(DEADLINE_MS), done), observer);
   }
 
   /**
@@ -65,7 +66,7 @@ class OrderCalls {
    * @returns {Call}
    */
   cancelOrder(id, observer) {
-    return startUnary((done) => this.client.cancelOrder({ id }, deadlineMetadata(DEADLINE_MS), done), observer);
+    return startUnary((done) => this.client().cancelOrder({ id }, deadlineMetadata(DEADLINE_MS), done), observer);
   }
 
   /**
@@ -76,7 +77,10 @@ class OrderCalls {
    */
   updateOrderStatus(id, status, observer) {
     const request = { id, status };
-    return startUnary((done) => this.client.updateOrderStatus(request, deadlineMetadata(DEADLINE_MS), done), observer);
+    return startUnary(
+      (done) => this.client().updateOrderStatus(request, deadlineMetadata(DEADLINE_MS), done),
+      observer,
+    );
   }
 
   /**
@@ -85,7 +89,7 @@ class OrderCalls {
    * @returns {Call}
    */
   streamOrderUpdates(resumeToken, observer) {
-    return startStream(() => this.client.streamOrderUpdates({ resumeToken }, {}), observer);
+    return startStream(() => this.client().streamOrderUpdates({ resumeToken }, {}), observer);
   }
 }
 

@@ -21,16 +21,15 @@ const { CANCELLED, OK, UNKNOWN, codeName } = require("./status.js");
  * @property {Record<string, string>} [metadata]
  */
 
-/** These are the status or the HTTP answer, not the servicer's metadata; a status in the headers brings them along. */
-const NOT_TRAILERS = new Set([
-  "grpc-status",
-  "grpc-message",
-  STATUS_DETAILS,
-  "content-type",
-  "content-length",
-  "date",
-  "server",
-]);
+/**
+ * These are the status or the HTTP answer, not the servicer's metadata: a status in the headers, as it comes through
+ * Envoy, brings them along.
+ */
+const NOT_TRAILERS = new RegExp(
+  "^(grpc-(status|message|status-details-bin|encoding|accept-encoding)|access-control-.*|" +
+    "cache-control|content-type|content-length|date|server|vary|x-accel-buffering)$",
+  "i",
+);
 
 /** What grpc-web says when there was no HTTP answer, and when a unary answer ended without a message or a status. */
 const NO_WHOLE_ANSWER = /http status code: 0$|^Incomplete response$/;
@@ -40,7 +39,7 @@ const NO_WHOLE_ANSWER = /http status code: 0$|^Incomplete response$/;
  * @returns {[name: string, value: string][]}
  */
 function trailersOf(metadata) {
-  return Object.entries(metadata ?? {}).filter(([name]) => !NOT_TRAILERS.has(name.toLowerCase()));
+  return Object.entries(metadata ?? {}).filter(([name]) => !NOT_TRAILERS.test(name));
 }
 
 /**
@@ -82,4 +81,18 @@ function cancelledHere() {
   return { code: CANCELLED, codeName: codeName(CANCELLED), message, details: [], trailers: [], origin: "client" };
 }
 
-module.exports = { cancelledHere, endedWithoutStatus, outcomeOf };
+/** By this trailer a server says when to call again: https://github.com/grpc/proposal/blob/master/A6-client-retries.md */
+const PUSHBACK = "grpc-retry-pushback-ms";
+
+/**
+ * Gives after how many milliseconds the server would like to be called again, null where it has not said so.
+ *
+ * @param {Outcome} outcome
+ * @returns {number | null}
+ */
+function pushbackMs({ trailers }) {
+  const value = trailers.find(([name]) => name.toLowerCase() === PUSHBACK)?.[1] ?? "";
+  return /^\d{1,9}$/.test(value) ? Number(value) : null;
+}
+
+module.exports = { cancelledHere, endedWithoutStatus, outcomeOf, pushbackMs };

@@ -5,6 +5,7 @@
 
 const { UserServiceClient } = require("../generated/users/v1/users_grpc_web_pb.js");
 const { deadlineMetadata, startUnary } = require("./call.js");
+const { OWN_ORIGIN, clientsFor } = require("./path.js");
 
 /** @typedef {import("./call.js").Call} Call */
 /** @typedef {import("../generated/users/v1/users_pb.js").User} User */
@@ -13,6 +14,10 @@ const { deadlineMetadata, startUnary } = require("./call.js");
 /** @typedef {import("../generated/users/v1/users_pb.js").CreateUserResponse} CreateUserResponse */
 /** @typedef {import("../generated/users/v1/users_pb.js").UpdateUserResponse} UpdateUserResponse */
 /** @typedef {import("../generated/users/v1/users_pb.js").DeleteUserResponse} DeleteUserResponse */
+/** @typedef {import("../generated/users/v1/users_pb.js").Token} Token */
+/** @typedef {import("../generated/users/v1/users_pb.js").CreateTokenResponse} CreateTokenResponse */
+/** @typedef {import("../generated/users/v1/users_pb.js").ListTokensResponse} ListTokensResponse */
+/** @typedef {import("../generated/users/v1/users_pb.js").RevokeTokenResponse} RevokeTokenResponse */
 
 /**
  * What a person can say of an account. Each field may be left out.
@@ -31,9 +36,9 @@ const DEADLINE_MS = 15_000;
 
 /** Calls `users.v1.UserService`. */
 class UserCalls {
-  /** @param {string} [hostname] Origin of the server; "" is the page's own. */
-  constructor(hostname = "") {
-    this.client = new UserServiceClient(hostname);
+  /** @param {import("./path.js").Destination} [destination] */
+  constructor(destination = OWN_ORIGIN) {
+    this.client = clientsFor(destination, (hostname, options) => new UserServiceClient(hostname, null, options));
   }
 
   /**
@@ -41,7 +46,7 @@ class UserCalls {
    * @returns {Call}
    */
   getCurrentUser(observer) {
-    return startUnary((done) => this.client.getCurrentUser({}, deadlineMetadata(DEADLINE_MS), done), observer);
+    return startUnary((done) => this.client().getCurrentUser({}, deadlineMetadata(DEADLINE_MS), done), observer);
   }
 
   /**
@@ -50,7 +55,7 @@ class UserCalls {
    * @returns {Call}
    */
   listUsers(request, observer) {
-    return startUnary((done) => this.client.listUsers(request, deadlineMetadata(DEADLINE_MS), done), observer);
+    return startUnary((done) => this.client().listUsers(request, deadlineMetadata(DEADLINE_MS), done), observer);
   }
 
   /**
@@ -59,7 +64,7 @@ class UserCalls {
    * @returns {Call}
    */
   createUser(user, observer) {
-    return startUnary((done) => this.client.createUser({ user }, deadlineMetadata(DEADLINE_MS), done), observer);
+    return startUnary((done) => this.client().createUser({ user }, deadlineMetadata(DEADLINE_MS), done), observer);
   }
 
   /**
@@ -70,7 +75,7 @@ class UserCalls {
    */
   updateUser(user, fields, observer) {
     const request = { user, updateMask: { paths: fields } };
-    return startUnary((done) => this.client.updateUser(request, deadlineMetadata(DEADLINE_MS), done), observer);
+    return startUnary((done) => this.client().updateUser(request, deadlineMetadata(DEADLINE_MS), done), observer);
   }
 
   /**
@@ -79,7 +84,33 @@ class UserCalls {
    * @returns {Call}
    */
   deleteUser(id, observer) {
-    return startUnary((done) => this.client.deleteUser({ id }, deadlineMetadata(DEADLINE_MS), done), observer);
+    return startUnary((done) => this.client().deleteUser({ id }, deadlineMetadata(DEADLINE_MS), done), observer);
+  }
+
+  /**
+   * @param {CallObserver<ListTokensResponse>} observer
+   * @returns {Call}
+   */
+  listTokens(observer) {
+    return startUnary((done) => this.client().listTokens({}, deadlineMetadata(DEADLINE_MS), done), observer);
+  }
+
+  /**
+   * @param {{ name: string, lifetimeDays: number }} request
+   * @param {CallObserver<CreateTokenResponse>} observer
+   * @returns {Call}
+   */
+  createToken(request, observer) {
+    return startUnary((done) => this.client().createToken(request, deadlineMetadata(DEADLINE_MS), done), observer);
+  }
+
+  /**
+   * @param {string} id
+   * @param {CallObserver<RevokeTokenResponse>} observer
+   * @returns {Call}
+   */
+  revokeToken(id, observer) {
+    return startUnary((done) => this.client().revokeToken({ id }, deadlineMetadata(DEADLINE_MS), done), observer);
   }
 }
 

@@ -24,6 +24,7 @@ const ROW_LIMIT = 200;
 /**
  * @typedef {object} CallPlan
  * @property {string} method Name of the method.
+ * @property {import("../rpc/path.js").PathName} path Which way it takes.
  * @property {boolean} streaming Whether the method may answer with more than one message.
  * @property {number} plannedMs How long it takes if all goes as asked; 0 if nobody knows.
  * @property {number | null} deadlineMs

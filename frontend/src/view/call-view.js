@@ -1,9 +1,10 @@
 // @ts-check
 "use strict";
 
-/** Shows what all calls have in common: state, method, time, and how it ended. */
+/** Shows what all calls have in common: state, method, way, time, and how it ended. */
 
 const { hintFor } = require("../rpc/hints.js");
+const { PATH_LABELS } = require("../rpc/path.js");
 const { byTestId, find, setText, textElement } = require("./dom.js");
 const { formatMs } = require("./format.js");
 
@@ -21,6 +22,7 @@ class CallView {
     this.readout = find(root, ".readout", HTMLElement);
     this.state = part("call-state");
     this.method = part("method");
+    this.path = part("path");
     this.elapsed = part("elapsed");
     this.announcement = part("announcement");
     this.outcome = find(root, ".outcome", HTMLElement);
@@ -43,6 +45,8 @@ class CallView {
     this.state.dataset.state = record.state;
     setText(this.state, record.state);
     setText(this.method, record.plan.method);
+    setText(this.path, PATH_LABELS[record.plan.path]);
+    this.path.dataset.path = record.plan.path;
     setText(this.elapsed, formatMs(elapsedMs));
     this.elapsed.dataset.ms = elapsedMs.toFixed(1);
     this.outcome.hidden = record.isRunning;

@@ -4,89 +4,17 @@
 
 const assert = require("node:assert/strict");
 const { beforeEach, describe, it } = require("node:test");
-const { Follower, LONGEST_WAIT_MS, RECYCLE_AFTER, STEADY_MS, waitMs } = require("../../src/orders/reconnect.js");
+const { LONGEST_WAIT_MS, RECYCLE_AFTER, STEADY_MS, waitMs } = require("../../src/orders/reconnect.js");
+const { World } = require("./world.cjs");
 
-const BROKEN = { code: 2, origin: "connection" };
-const UNAVAILABLE = { code: 14, origin: "server" };
-const OUT_OF_RANGE = { code: 11, origin: "server" };
-const UNAUTHENTICATED = { code: 16, origin: "server" };
-const CANCELLED = { code: 1, origin: "client" };
+const BROKEN = { code: 2, origin: "connection", trailers: [] };
+const UNAVAILABLE = { code: 14, origin: "server", trailers: [] };
+const OUT_OF_RANGE = { code: 11, origin: "server", trailers: [] };
+const UNAUTHENTICATED = { code: 16, origin: "server", trailers: [] };
 
-/** A world with one clock, in which calls are answered by hand. */
-class World {
-  constructor() {
-    this.time = 0;
-    this.online = true;
-    this.timers = new Map();
-    this.messages = [];
-    this.states = [];
-    /** All calls, the newest last: `{ kind, token, observer, isOver }`. */
-    this.calls = [];
-    this.follower = new Follower(
-      {
-        load: (done) => this.call({ kind: "load", end: done }, (outcome) => done({ outcome })),
-        open: (token, observer) => this.call({ kind: "open", token, observer }, (outcome) => observer.onEnd(outcome)),
-        tokenOf: (message) => message.token,
-        onMessage: (message) => this.messages.push(message.token),
-        onChange: () => this.states.push(this.follower.state),
-      },
-      {
-        now: () => this.time,
-        random: () => 1,
-        isOnline: () => this.online,
-        setTimer: (run, ms) => {
-          const timer = Symbol(`in ${ms} ms`);
-          this.timers.set(timer, { run, at: this.time + ms });
-          return timer;
-        },
-        clearTimer: (timer) => this.timers.delete(timer),
-      },
-    );
-  }
-
-  call(call, end) {
-    call.isOver = false;
-    call.fail = (outcome) => {
-      call.isOver = true;
-      end(outcome);
-    };
-    this.calls.push(call);
-    return { cancel: () => !call.isOver && call.fail(CANCELLED) };
-  }
-
-  get newest() {
-    return this.calls.at(-1);
-  }
-
-  get running() {
-    return this.calls.filter(({ isOver }) => !isOver);
-  }
-
-  /** Answers the list. */
-  list(resumeToken) {
-    this.newest.isOver = true;
-    this.newest.end({ resumeToken });
-  }
-
-  send(token) {
-    this.newest.observer.onMessage({ token });
-  }
-
-  /** Lets time pass, with the timers that are due. */
-  pass(ms) {
-    this.time += ms;
-    for (const [timer, { run, at }] of this.timers) {
-      if (at > this.time) continue;
-      this.timers.delete(timer);
-      run();
-    }
-  }
-
-  goLive() {
-    this.follower.start();
-    this.list("t0");
-    this.send("t1");
-  }
+/** How a stream ends whose server shuts down, and says when it will be back. */
+function sentAway(ms) {
+  return { ...UNAVAILABLE, trailers: [["grpc-retry-pushback-ms", String(ms)]] };
 }
 
 /** @type {World} */
@@ -198,6 +126,33 @@ describe("waiting", () => {
     assert.equal(world.follower.retryAt, world.time + 1000);
   });
 
+  it("is as long as the server has asked for, from the last token on", () => {
+    world.goLive();
+    world.newest.fail(sentAway(700));
+    assert.equal(world.follower.state, "waiting");
+    assert.equal(world.follower.retryAt, world.time + 700);
+    world.pass(699);
+    assert.equal(world.running.length, 0);
+    world.pass(1);
+    assert.deepEqual([world.newest.kind, world.newest.token], ["open", "t1"]);
+  });
+
+  it("is a first one again where the server does not come back as announced", () => {
+    world.goLive();
+    world.newest.fail(BROKEN);
+    world.pass(1000);
+    world.newest.fail(sentAway(700));
+    world.pass(700);
+    world.newest.fail(BROKEN);
+    assert.equal(world.follower.retryAt, world.time + 1000);
+  });
+
+  it("is no longer than any other because a server asks for it", () => {
+    world.goLive();
+    world.newest.fail(sentAway(999_999));
+    assert.equal(world.follower.retryAt, world.time + LONGEST_WAIT_MS);
+  });
+
   it("ends at once when there is a reason to try", () => {
     world.goLive();
     world.newest.fail(BROKEN);
@@ -228,6 +183,39 @@ describe("without a network", () => {
     world.newest.fail(BROKEN);
     assert.equal(world.follower.state, "offline");
     assert.equal(world.timers.size, 0);
+  });
+});
+
+describe("moving to another way", () => {
+  it("ends the stream and goes on from its last token", () => {
+    world.goLive();
+    world.follower.move();
+    assert.deepEqual([world.newest.kind, world.newest.token, world.running.length], ["open", "t1", 1]);
+    assert.equal(world.follower.state, "connecting");
+    world.send("t2");
+    assert.equal(world.follower.state, "live");
+  });
+
+  it("lists anew where the list was still awaited", () => {
+    world.follower.start();
+    world.follower.move();
+    assert.deepEqual([world.newest.kind, world.calls.length, world.running.length], ["load", 2, 1]);
+    assert.equal(world.follower.failures, 0);
+  });
+
+  it("waits no longer, and tries again what was refused on the other", () => {
+    world.goLive();
+    world.newest.fail(BROKEN);
+    world.follower.move();
+    assert.deepEqual([world.follower.state, world.timers.size], ["connecting", 0]);
+    world.newest.fail(UNAUTHENTICATED);
+    world.follower.move();
+    assert.equal(world.follower.state, "connecting");
+  });
+
+  it("is nothing to one that nobody wants to follow", () => {
+    world.follower.move();
+    assert.deepEqual([world.follower.state, world.calls.length], ["idle", 0]);
   });
 });
 

@@ -40,7 +40,7 @@ beforeEach(() => FakeXhr.reset());
 describe("a unary call", () => {
   it("sends the request and gives the message, then the outcome with its trailers", () => {
     const seen = record();
-    new EchoCalls("").echo({ message: "hi" }, TEXT_MODE, seen);
+    new EchoCalls().echo({ message: "hi" }, TEXT_MODE, seen);
     assert.equal(FakeXhr.request.url, "/echo.v1.EchoService/Echo");
     assert.equal(sentMessage(schemas.EchoRequestSchema).message, "hi");
     answer(echoed("hi"), trailerFrame("grpc-status: 0", "cost: 3"));
@@ -52,7 +52,7 @@ describe("a unary call", () => {
 
   it("gives the server's status, with its message decoded", () => {
     const seen = record();
-    new EchoCalls("").echoAbort({ code: 5, message: "gone" }, TEXT_MODE, seen);
+    new EchoCalls().echoAbort({ code: 5, message: "gone" }, TEXT_MODE, seen);
     const sent = sentMessage(schemas.EchoAbortRequestSchema);
     assert.deepEqual([sent.code, sent.message], [5, "gone"]);
     answer(trailerFrame("grpc-status: 5", "grpc-message: gone%3A caf%C3%A9", "retry: no"));
@@ -70,7 +70,7 @@ describe("a unary call", () => {
 
   it("is not taken for a success when its status is missing", () => {
     const seen = record();
-    new EchoCalls("").echo({ message: "hi" }, TEXT_MODE, seen);
+    new EchoCalls().echo({ message: "hi" }, TEXT_MODE, seen);
     answer(echoed("hi"));
     assert.equal(seen.events[0], "hi");
     assert.deepEqual([seen.events[1].codeName, seen.events[1].origin], ["UNKNOWN", "connection"]);
@@ -79,7 +79,7 @@ describe("a unary call", () => {
 
   it("says that the connection failed when there was no HTTP answer", () => {
     const seen = record();
-    new EchoCalls(HOST).noOp(TEXT_MODE, seen);
+    new EchoCalls({ hostname: HOST }).noOp(TEXT_MODE, seen);
     FakeXhr.request.finish(); // as a browser does it: complete, with HTTP status 0
     assert.equal(seen.events.length, 1);
     assert.deepEqual([seen.events[0].code, seen.events[0].origin], [2, "connection"]);
@@ -87,7 +87,7 @@ describe("a unary call", () => {
 
   it("says so when the answer ended with nothing in it", () => {
     const seen = record();
-    new EchoCalls("").noOp(TEXT_MODE, seen);
+    new EchoCalls().noOp(TEXT_MODE, seen);
     answer();
     assert.equal(seen.events.length, 1);
     assert.deepEqual([seen.events[0].code, seen.events[0].origin], [2, "connection"]);
@@ -95,7 +95,7 @@ describe("a unary call", () => {
 
   it("is cancelled on the wire and for its observer, once", () => {
     const seen = record();
-    const call = new EchoCalls("").noOp(TEXT_MODE, seen);
+    const call = new EchoCalls().noOp(TEXT_MODE, seen);
     call.cancel();
     call.cancel();
     assert.equal(FakeXhr.request.aborted, true);
@@ -109,7 +109,7 @@ describe("a unary call", () => {
 describe("a stream", () => {
   it("asks for count and interval, and gives each message when it is there", () => {
     const seen = record();
-    new EchoCalls("").serverStreamingEcho(PLAN, TEXT_MODE, seen);
+    new EchoCalls().serverStreamingEcho(PLAN, TEXT_MODE, seen);
     const sent = sentMessage(schemas.ServerStreamingEchoRequestSchema);
     assert.deepEqual([sent.message, sent.messageCount], ["hi", 2]);
     assert.deepEqual([sent.messageInterval.seconds, sent.messageInterval.nanos], [1n, 500_000_000]);
@@ -124,7 +124,7 @@ describe("a stream", () => {
 
   it("ends once when it fails after a message, although grpc-web also reports an end", () => {
     const seen = record();
-    new EchoCalls("").serverStreamingEchoAbort({ ...PLAN, code: 8 }, TEXT_MODE, seen);
+    new EchoCalls().serverStreamingEchoAbort({ ...PLAN, code: 8 }, TEXT_MODE, seen);
     assert.equal(sentMessage(schemas.ServerStreamingEchoAbortRequestSchema).code, 8);
     answer(streamed(1), trailerFrame("grpc-status: 8", "grpc-message: full", "left: 0"));
     assert.equal(seen.events.length, 2);
@@ -140,14 +140,14 @@ describe("a stream", () => {
 
   it("is not taken for a success when its status is missing", () => {
     const seen = record();
-    new EchoCalls("").serverStreamingEcho(PLAN, TEXT_MODE, seen);
+    new EchoCalls().serverStreamingEcho(PLAN, TEXT_MODE, seen);
     answer(streamed(1));
     assert.deepEqual([seen.events[1].codeName, seen.events[1].origin], ["UNKNOWN", "connection"]);
   });
 
   it("tells nothing after cancel", () => {
     const seen = record();
-    const call = new EchoCalls("").serverStreamingEcho(PLAN, TEXT_MODE, seen);
+    const call = new EchoCalls().serverStreamingEcho(PLAN, TEXT_MODE, seen);
     FakeXhr.request.start(TEXT);
     FakeXhr.request.push(text(streamed(1)));
     call.cancel();
@@ -157,7 +157,7 @@ describe("a stream", () => {
 
   it("tells nothing after cancel, even of messages that came in the same piece", () => {
     const seen = record();
-    const call = new EchoCalls("").serverStreamingEcho(PLAN, TEXT_MODE, {
+    const call = new EchoCalls().serverStreamingEcho(PLAN, TEXT_MODE, {
       onMessage(message) {
         seen.onMessage(message);
         call.cancel();
@@ -171,7 +171,7 @@ describe("a stream", () => {
 
   it("does nothing when it is cancelled after its end", () => {
     const seen = record();
-    const call = new EchoCalls("").serverStreamingEcho(PLAN, TEXT_MODE, seen);
+    const call = new EchoCalls().serverStreamingEcho(PLAN, TEXT_MODE, seen);
     answer(OK);
     call.cancel();
     assert.equal(FakeXhr.request.aborted, false);
@@ -186,18 +186,18 @@ describe("settings of a call", () => {
       ["binary", BINARY],
     ]) {
       FakeXhr.reset();
-      new EchoCalls("").noOp({ format, deadlineMs: null }, record());
+      new EchoCalls().noOp({ format, deadlineMs: null }, record());
       assert.equal(FakeXhr.request.requestHeaders["content-type"], contentType);
     }
   });
 
   it("become a timeout when there is a deadline, and none without", () => {
-    const call = new EchoCalls("").serverStreamingEcho(PLAN, { format: "text", deadlineMs: 90_000 }, record());
+    const call = new EchoCalls().serverStreamingEcho(PLAN, { format: "text", deadlineMs: 90_000 }, record());
     const [, milliseconds] = /^(\d+)m$/.exec(FakeXhr.request.requestHeaders["grpc-timeout"]);
     assert.ok(milliseconds > 80_000 && milliseconds <= 90_000, milliseconds);
     call.cancel(); // stops the runtime's own timer
     FakeXhr.reset();
-    new EchoCalls("").serverStreamingEcho(PLAN, TEXT_MODE, record());
+    new EchoCalls().serverStreamingEcho(PLAN, TEXT_MODE, record());
     assert.equal(FakeXhr.request.requestHeaders["grpc-timeout"], undefined);
   });
 });

@@ -7,7 +7,7 @@ const { describe, it } = require("node:test");
 const { StatusCode } = require("grpc-web");
 const { deadlineMetadata } = require("../../src/rpc/call.js");
 const { hintFor } = require("../../src/rpc/hints.js");
-const { cancelledHere, endedWithoutStatus, outcomeOf } = require("../../src/rpc/outcome.js");
+const { cancelledHere, endedWithoutStatus, outcomeOf, pushbackMs } = require("../../src/rpc/outcome.js");
 const { CODE_NAMES, codeName } = require("../../src/rpc/status.js");
 
 describe("status codes", () => {
@@ -33,9 +33,15 @@ describe("outcomeOf", () => {
       "Content-Type": "application/grpc-web",
       "grpc-status": "5",
       "grpc-message": "x",
+      "grpc-accept-encoding": "identity, deflate, gzip",
+      "access-control-allow-origin": "http://127.0.0.1:8000",
       "a-bin": "AAE=",
+      "grpc-status-of-somebody-else": "0",
     };
-    assert.deepEqual(outcomeOf({ code: 5, message: "x", metadata }).trailers, [["a-bin", "AAE="]]);
+    assert.deepEqual(outcomeOf({ code: 5, message: "x", metadata }).trailers, [
+      ["a-bin", "AAE="],
+      ["grpc-status-of-somebody-else", "0"],
+    ]);
   });
 
   it("tells a failed connection from a failed request", () => {
@@ -47,6 +53,15 @@ describe("outcomeOf", () => {
       outcomeOf({ code: 14, message: "Http response at 400 or 500 level, http status code: 503" }).origin,
       "server",
     );
+  });
+});
+
+describe("pushbackMs", () => {
+  it("is what the server says, if that is a time", () => {
+    const asked = (value) => pushbackMs(outcomeOf({ code: 14, metadata: { "Grpc-Retry-Pushback-Ms": value } }));
+    assert.deepEqual(["0", "1500"].map(asked), [0, 1500]);
+    assert.deepEqual(["-1", "", "soon", "1.5", "9".repeat(10)].map(asked), [null, null, null, null, null]);
+    assert.equal(pushbackMs(outcomeOf({ code: 14 })), null);
   });
 });
 

@@ -64,7 +64,8 @@ class OrderServiceStub:
     """StreamOrderUpdates gives every change of the caller's orders (for staff: of all orders) from the resume token on,
     first those that have been, then each as it happens: every change once, those of one order in their order. It never
     ends by itself; after a break, call again with the last resume token. OUT_OF_RANGE for a token that is too old: list
-    the orders anew, and go on from there.
+    the orders anew, and go on from there. ABORTED soon after the caller's account was suspended or changed its roles:
+    call again, with the rights that it has now.
     """
 
 @_typing.type_check_only
@@ -103,7 +104,8 @@ class OrderServiceAsyncStub(OrderServiceStub):
     """StreamOrderUpdates gives every change of the caller's orders (for staff: of all orders) from the resume token on,
     first those that have been, then each as it happens: every change once, those of one order in their order. It never
     ends by itself; after a break, call again with the last resume token. OUT_OF_RANGE for a token that is too old: list
-    the orders anew, and go on from there.
+    the orders anew, and go on from there. ABORTED soon after the caller's account was suspended or changed its roles:
+    call again, with the rights that it has now.
     """
 
 class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -187,7 +189,8 @@ class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
         """StreamOrderUpdates gives every change of the caller's orders (for staff: of all orders) from the resume token on,
         first those that have been, then each as it happens: every change once, those of one order in their order. It never
         ends by itself; after a break, call again with the last resume token. OUT_OF_RANGE for a token that is too old: list
-        the orders anew, and go on from there.
+        the orders anew, and go on from there. ABORTED soon after the caller's account was suspended or changed its roles:
+        call again, with the rights that it has now.
         """
 
 def add_OrderServiceServicer_to_server(servicer: OrderServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -143,7 +143,7 @@ def bad_flags(flags: int) -> Error:
 ENDS_IN_FRAME = (StatusCode.INTERNAL, "Request body ends inside a frame")
 ENDS_IN_GROUP = (StatusCode.INTERNAL, "Request body ends inside a base64 group")
 NOT_BASE64 = (StatusCode.INTERNAL, "Request body is not base64")
-COMPRESSED = (StatusCode.INTERNAL, "Compressed flag set in a frame, but the request has no grpc-encoding")
+COMPRESSED = (StatusCode.INTERNAL, "Compressed flag set in a frame, but there is no grpc-encoding")
 
 A, B = b"first", b"\x00\xff second"
 LARGEST = bytes(range(LIMIT))

@@ -77,7 +77,7 @@ def test_what_is_not_one_whole_compressed_message_is_refused(encoding: Encoding,
     with pytest.raises(StatusError) as caught:
         encoding.decompress(spoil(encoding.compress(b"message")), MEBIBYTE)  # type: ignore[operator]
     assert (caught.value.code, caught.value.message) == (
-        StatusCode.INTERNAL, f"Request message is not {encoding.name}"
+        StatusCode.INTERNAL, f"Message is not {encoding.name}"
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 import grpc
 import pytest
 
-from grpc_bridge.errors import GRPC_CODES, GRPCIO_CODES
+from grpc_bridge.codes import GRPC_CODES, GRPCIO_CODES
 from grpc_bridge.protocol.status import StatusCode, StatusError, decode_message, encode_message
 
 

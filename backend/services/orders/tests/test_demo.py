@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import os
 import random
 import signal
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import DatabaseError
 from django.db.models import F, Sum
 from django.utils import timezone
 
@@ -20,6 +23,9 @@ from services.orders.simulation import LOW_STOCK, Simulation
 from services.orders.tests.shop import make_customer, make_product
 
 pytestmark = pytest.mark.django_db
+
+FEW_ORDERS = 25
+"""For what does not need a hundred of them."""
 
 
 # Seeds.
@@ -34,7 +40,8 @@ def test_a_shop_that_has_been_open_for_some_weeks():
     assert dict(sums.values_list("order", "sum")) == dict(Order.objects.values_list("pk", "total_cents"))
 
 
-def test_its_history_is_in_order():
+def test_its_history_is_in_order(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(demo, "ORDERS", FEW_ORDERS)
     demo.ensure_products()
     demo.ensure_orders([make_customer()])
     times = list(OrderEvent.objects.order_by("pk").values_list("created_at", flat=True))
@@ -59,7 +66,8 @@ def test_what_is_there_stays(monkeypatch: pytest.MonkeyPatch):
     assert Order.objects.count() == 2
 
 
-def test_the_demo_shop_is_the_same_each_time():
+def test_the_demo_shop_is_the_same_each_time(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(demo, "ORDERS", FEW_ORDERS)
     customers = [make_customer(), make_customer()]
 
     def totals() -> list[int]:
@@ -120,6 +128,26 @@ def test_the_command_stops_when_who_started_it_is_gone():
     call_command("simulate_orders", rate=1000, limit=1, parent=os.getppid())
     call_command("simulate_orders", rate=0.001, parent=2**30)
     assert OrderEvent.objects.count() == 1
+
+
+def test_each_change_and_nothing_else_is_a_heartbeat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    make_customer()
+    make_product()
+    steps = [DatabaseError("busy"), "a change", DatabaseError("gone"), "another"]
+    beats = []
+
+    def step(_: Simulation) -> str:
+        beats.append(heartbeat.exists())
+        heartbeat.unlink(missing_ok=True)
+        result = steps.pop(0)
+        if isinstance(result, DatabaseError):
+            raise result
+        return result
+
+    heartbeat = tmp_path / "heartbeat"
+    monkeypatch.setattr(Simulation, "step", step)
+    call_command("simulate_orders", rate=1000, limit=2, heartbeat=heartbeat, stderr=io.StringIO())
+    assert [*beats, heartbeat.exists()] == [False, False, True, False, True]
 
 
 @pytest.mark.parametrize("rate", [0, -1, 1001])

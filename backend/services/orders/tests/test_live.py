@@ -16,6 +16,7 @@ from django.db import OperationalError, connections
 
 from services.orders import history, live, logic
 from services.orders.models import OrderEvent, OrderStatus
+from services.orders.rights import RightsChangedError
 from services.orders.tests.shop import bring_to, make_customer, make_product, make_staff, place
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("feed_has_ended")]
@@ -212,8 +213,52 @@ async def test_a_stream_that_ends_leaves_nothing_behind():
             await asyncio.gather(waiting, return_exceptions=True)
             await updates.aclose()
             assert not feed._waiting
-        assert feed.streams == 1
+        assert feed.followers.total() == 1
     assert not live._feeds
+
+
+async def test_who_loses_a_right_loses_the_streams_that_need_it(monkeypatch):
+    """And nobody else, not even others of the staff who wait for the same updates."""
+    monkeypatch.setattr(live, "RIGHTS_SECONDS", 0.05)
+    suspended, customer = [await elsewhere(make_customer) for _ in range(2)]
+    demoted, staff = [await elsewhere(make_staff) for _ in range(2)]
+    async with (
+        opened(suspended) as of_suspended,
+        opened(demoted) as of_demoted,
+        opened(customer) as of_customer,
+        opened(staff) as of_staff,
+    ):
+        waiting = [asyncio.ensure_future(stream.next()) for stream in (of_suspended, of_demoted)]
+        others = [asyncio.ensure_future(stream.next()) for stream in (of_customer, of_staff)]
+        suspended.is_active, demoted.is_staff, demoted.is_customer = False, False, True
+        for user in (suspended, demoted):
+            await elsewhere(user.save)
+        for ended in waiting:
+            with pytest.raises(RightsChangedError):
+                await ended
+        order = await elsewhere(place, customer)
+        for update in await asyncio.gather(*others):
+            assert update is not None
+            assert update.order.pk == order.pk
+        async with opened(demoted) as as_customer:  # with the rights of now
+            order = await elsewhere(place, demoted)
+            assert await as_customer.take(1) == [(order.pk, "placed")]
+    assert not live._feeds
+
+
+async def test_a_right_that_is_given_back_is_a_right(monkeypatch):
+    monkeypatch.setattr(live, "RIGHTS_SECONDS", 0.05)
+    customer = await elsewhere(make_customer)
+    async with opened(customer) as slow:
+        (feed,) = live._feeds.values()
+        customer.is_active = False
+        await elsewhere(customer.save)
+        await until(lambda: feed.refused)
+        customer.is_active = True
+        await elsewhere(customer.save)
+        async with opened(customer) as new:
+            order = await elsewhere(place, customer)
+            assert await new.take(1) == await slow.take(1) == [(order.pk, "placed")]
 
 
 @pytest.mark.parametrize("token", ["?", "x" * 5000])

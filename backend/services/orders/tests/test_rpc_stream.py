@@ -95,6 +95,18 @@ async def test_who_is_not_known_is_told_so(rpcs: Any):
     assert (await status(call))[0] is Code.UNAUTHENTICATED
 
 
+async def test_an_account_that_is_suspended_meanwhile(rpcs: Any, client: AsyncClient, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(live, "RIGHTS_SECONDS", 0.05)
+    customer = await sync_to_async(make_customer)()
+    await client.aforce_login(customer)
+    async with opened(rpcs) as (token, call):
+        customer.is_active = False
+        await customer.asave()
+        assert await status(call) == (Code.ABORTED, "The rights of this account have changed: call again.")
+    call = rpcs.StreamOrderUpdates(pb.StreamOrderUpdatesRequest(resume_token=token))
+    assert (await status(call))[0] is Code.UNAUTHENTICATED
+
+
 async def test_a_token_that_is_none(rpcs: Any, client: AsyncClient):
     await client.aforce_login(await sync_to_async(make_customer)())
     call = rpcs.StreamOrderUpdates(pb.StreamOrderUpdatesRequest(resume_token="none"))

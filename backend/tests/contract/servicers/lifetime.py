@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import queue
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -109,6 +110,24 @@ class Sync:
         gates[key].wait()
         return StringValue(value="waited")
 
+    def ChatAndWait(self, requests: Iterator[StringValue], context: Any) -> Iterator[StringValue]:
+        """Reads in a thread of its own, as grpcio allows."""
+        key = next(requests).value
+        events[key].append(STARTED)
+        read: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+
+        def read_all() -> None:
+            with contextlib.suppress(grpc.RpcError):
+                for request in requests:
+                    read.put(request.value)
+            read.put(None)
+
+        threading.Thread(target=read_all, daemon=True).start()
+        gates[key].wait()
+        yield StringValue(value=OPENED)
+        while (text := read.get()) is not None:
+            yield StringValue(value=text)
+
     def Drain(self, requests: Iterator[StringValue], context: Any) -> StringValue:
         key = next(requests).value
         log = events[key]
@@ -209,6 +228,20 @@ class Async:
         events[key].append(STARTED)
         await gates[key].wait_async()
         return StringValue(value="waited")
+
+    async def ChatAndWait(self, requests: AsyncIterator[StringValue], context: Any) -> AsyncIterator[StringValue]:
+        iterator = aiter(requests)
+        key = (await anext(iterator)).value
+        events[key].append(STARTED)
+        reading = asyncio.ensure_future(anext(iterator, None))
+        try:
+            await gates[key].wait_async()
+            yield StringValue(value=OPENED)
+            while (request := await reading) is not None:
+                yield StringValue(value=request.value)
+                reading = asyncio.ensure_future(anext(iterator, None))
+        finally:
+            reading.cancel()
 
     async def Drain(self, requests: AsyncIterator[StringValue], context: Any) -> StringValue:
         iterator = aiter(requests)

@@ -75,6 +75,11 @@ class Sync:
         except ValueError:
             yield StringValue(value="refused")
 
+    def ChatAfterInitial(self, requests: Iterator[StringValue], context: Any) -> Iterator[StringValue]:
+        context.send_initial_metadata(INITIAL)
+        for request in requests:
+            yield StringValue(value=request.value)
+
     def SetTrailing(self, request: Empty, context: Any) -> StringValue:
         context.set_trailing_metadata(TRAILING)
         return _DONE
@@ -132,6 +137,11 @@ class Async:
             await context.send_initial_metadata(INITIAL)
         except grpc.aio.UsageError:
             yield StringValue(value="refused")
+
+    async def ChatAfterInitial(self, requests: AsyncIterator[StringValue], context: Any) -> AsyncIterator[StringValue]:
+        await context.send_initial_metadata(INITIAL)
+        async for request in requests:
+            yield StringValue(value=request.value)
 
     async def SetTrailing(self, request: Empty, context: Any) -> StringValue:
         context.set_trailing_metadata(TRAILING)

@@ -1,7 +1,7 @@
 // @ts-check
 "use strict";
 
-/** The settings that apply to the next call of either group: wire format and deadline. */
+/** The settings that apply to the next call of either group: wire format, deadline and way. */
 
 const { CODE_NAMES } = require("../../rpc/status.js");
 const { byTestId } = require("../../view/dom.js");
@@ -20,13 +20,15 @@ const NOTES = {
  * @typedef {object} Settings
  * @property {IntegerField} deadline
  * @property {() => import("../../rpc/echo.js").WireFormat} format
+ * @property {() => import("../../rpc/path.js").PathName} path
  */
 
 /**
  * @param {HTMLElement} root
+ * @param {import("../../rpc/path.js").CallPaths} paths
  * @returns {Settings}
  */
-function connectSettings(root) {
+function connectSettings(root, paths) {
   const binary = byTestId(root, "wire-binary", HTMLInputElement);
   const text = byTestId(root, "wire-text", HTMLInputElement);
   const note = byTestId(root, "wire-note", HTMLElement);
@@ -35,7 +37,8 @@ function connectSettings(root) {
   const describe = () => (note.textContent = NOTES[format()]);
   for (const radio of [text, binary]) radio.addEventListener("change", describe);
   describe();
-  return { deadline: new IntegerField(byTestId(root, "deadline", HTMLInputElement)), format };
+  const deadline = new IntegerField(byTestId(root, "deadline", HTMLInputElement));
+  return { deadline, format, path: () => paths.current };
 }
 
 /**

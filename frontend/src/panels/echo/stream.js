@@ -83,8 +83,9 @@ function connectStream(root, calls, settings) {
     const code = abortCode();
     const method = code === null ? PLAIN : ABORTING;
     view.format = callSettings.format;
+    const planned = plannedMs(messageCount, intervalMs);
     group.start(
-      { method, streaming: true, plannedMs: plannedMs(messageCount, intervalMs), deadlineMs },
+      { method, path: settings.path(), streaming: true, plannedMs: planned, deadlineMs },
       (observer) =>
         code === null
           ? calls.serverStreamingEcho(request, callSettings, observer)

@@ -70,7 +70,7 @@ function connectUnary(root, calls, settings) {
       event.preventDefault();
       const values = readFields({ deadlineMs: settings.deadline });
       if (!values) return;
-      const plan = { method, streaming: false, plannedMs: 0, deadlineMs: values.deadlineMs };
+      const plan = { method, path: settings.path(), streaming: false, plannedMs: 0, deadlineMs: values.deadlineMs };
       call(plan, { format: settings.format(), deadlineMs: values.deadlineMs });
     });
 

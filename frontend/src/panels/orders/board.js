@@ -99,9 +99,10 @@ function cardActions(calls, take, confirm, isStaff) {
  * @param {HTMLElement} root
  * @param {OrderCalls} calls
  * @param {import("../../view/confirm-dialog.js").ConfirmDialog} confirm
+ * @param {import("../../rpc/path.js").CallPaths} paths
  * @param {{ announce: (text: string) => void, onStockMoved: () => void }} page
  */
-function connectBoard(root, calls, confirm, { announce, onStockMoved }) {
+function connectBoard(root, calls, confirm, paths, { announce, onStockMoved }) {
   const board = new Board();
   /** @param {Order} order From an answer or from the stream, whichever is faster. */
   const take = (order) => {
@@ -113,7 +114,7 @@ function connectBoard(root, calls, confirm, { announce, onStockMoved }) {
   };
   const actions = cardActions(calls, take, confirm, "staff" in root.dataset);
   const view = new BoardView(byTestId(root, "board", HTMLElement), board, actions);
-  const connection = new ConnectionView(root, announce);
+  const connection = new ConnectionView(root, paths, announce);
   /** @type {Follower<OrderUpdate>} */
   const follower = new Follower({
     load: (done) =>
@@ -126,6 +127,7 @@ function connectBoard(root, calls, confirm, { announce, onStockMoved }) {
     onMessage: ({ order }) => order && take(order),
     onChange: () => connection.render(follower),
   });
+  paths.onChange(() => follower.move());
   return { take, life: connectFollower(follower, connection.retry) };
 }
 

@@ -35,6 +35,7 @@ class CartView {
     this.calls = calls;
     this.page = page;
     this.isPending = false;
+    this.isAwaited = false;
     this.empty = byTestId(root, "cart-empty", HTMLElement);
     this.lines = byTestId(root, "cart-lines", HTMLElement);
     this.total = byTestId(root, "cart-total", HTMLElement);
@@ -56,6 +57,24 @@ class CartView {
     this.changed();
   }
 
+  /** Says that a cart was kept, and waits for the catalogue. */
+  wait() {
+    this.isAwaited = true;
+    this.render();
+  }
+
+  /**
+   * Fills the cart with what was kept.
+   *
+   * @param {import("../../orders/saved-cart.js").SavedCart} saved
+   * @param {import("../../rpc/orders.js").Product[]} products
+   */
+  restore(saved, products) {
+    this.isAwaited = false;
+    if (!this.cart.restore(saved, products)) this.say("Something that was in the cart is not sold any more.");
+    this.changed();
+  }
+
   changed() {
     this.render();
     this.page.onChange();
@@ -73,7 +92,7 @@ class CartView {
       const element = this.elements.get(id) ?? this.line(line);
       this.updateLine(element, line);
     }
-    this.empty.hidden = !cart.isEmpty;
+    this.empty.hidden = !cart.isEmpty || this.isAwaited;
     const { total } = cart;
     setText(this.total, total ? formatAmount(total) : "–");
     this.total.dataset.nanos = String(total?.nanos ?? 0n);
@@ -150,10 +169,11 @@ class CartView {
   submit() {
     this.isPending = true;
     this.say("");
-    this.render();
+    const request = this.cart.request();
+    this.changed();
     /** @type {Order | undefined} */
     let placed;
-    this.calls.placeOrder(this.cart.request(), {
+    this.calls.placeOrder(request, {
       onMessage: ({ order }) => (placed = order),
       onEnd: (outcome) => {
         this.isPending = false;

@@ -3,6 +3,7 @@
 
 /** Whether the board is live: shows what the `Follower` does, and tells it what happens to the page and the network. */
 
+const { PATH_LABELS } = require("../../rpc/path.js");
 const { failureText } = require("../../rpc/violations.js");
 const { byTestId, find, setText } = require("../../view/dom.js");
 
@@ -32,9 +33,11 @@ function textOf({ state, retryAt, failure }) {
 class ConnectionView {
   /**
    * @param {HTMLElement} root
+   * @param {import("../../rpc/path.js").CallPaths} paths
    * @param {(text: string) => void} announce
    */
-  constructor(root, announce) {
+  constructor(root, paths, announce) {
+    this.paths = paths;
     this.announce = announce;
     this.line = byTestId(root, "connection", HTMLElement);
     this.text = find(this.line, ".connection-text", HTMLElement);
@@ -50,7 +53,8 @@ class ConnectionView {
     const wasLive = this.line.dataset.state === "live";
     this.line.dataset.state = state;
     this.retry.hidden = state !== "waiting" && state !== "refused";
-    setText(this.text, textOf(follower));
+    const way = state === "live" ? `, ${PATH_LABELS[this.paths.current]}` : "";
+    setText(this.text, textOf(follower) + way);
     if (state === "waiting") this.ticker = setInterval(() => setText(this.text, textOf(follower)), TICK_MS);
     if (state === "live") this.announce("The board is live");
     else if (wasLive && state !== "idle") this.announce("The board has lost its connection");

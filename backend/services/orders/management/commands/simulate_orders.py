@@ -5,6 +5,7 @@ import random
 import signal
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -30,8 +31,11 @@ class Command(BaseCommand):
         parser.add_argument(
             "--parent", type=int, help="stop when the process with this id, which started this one, ends"
         )
+        parser.add_argument(
+            "--heartbeat", type=Path, metavar="FILE", help="touch this file after each change, for a health check"
+        )
 
-    def handle(self, *args: Any, rate: float, limit: int | None, parent: int | None, **options: Any) -> None:
+    def handle(self, *args: Any, rate: float, limit: int | None, **options: Any) -> None:
         """Simulates. Raises CommandError where demo data is off, for a rate that is none, and without a demo shop."""
         if not settings.DEMO_DATA:
             raise CommandError("orders are simulated only where settings.DEMO_DATA is on")
@@ -41,18 +45,17 @@ class Command(BaseCommand):
         if not simulation.is_possible():
             raise CommandError("there are no customers or no products: run `manage.py seed` first")
         self._stopped = threading.Event()
+        self._parent, self._heartbeat = options["parent"], options["heartbeat"]
         before = {number: signal.signal(number, self._stop) for number in STOP_SIGNALS}
         try:
-            self._run(simulation, 1 / rate, limit, parent, options["verbosity"])
+            self._run(simulation, 1 / rate, limit, options["verbosity"])
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def _run(
-        self, simulation: Simulation, pause_seconds: float, limit: int | None, parent: int | None, verbosity: int
-    ) -> None:
+    def _run(self, simulation: Simulation, pause_seconds: float, limit: int | None, verbosity: int) -> None:
         done = 0
-        while done != limit and self._wait(pause_seconds, parent):
+        while done != limit and self._wait(pause_seconds):
             try:
                 change = simulation.step()
             except DatabaseError as error:  # busy, or gone for a moment; the next step may have more luck
@@ -60,14 +63,16 @@ class Command(BaseCommand):
                 connection.close()
                 continue
             done += 1
+            if self._heartbeat is not None:
+                self._heartbeat.touch()
             if verbosity > 1:
                 self.stdout.write(change)
 
-    def _wait(self, seconds: float, parent: int | None) -> bool:
+    def _wait(self, seconds: float) -> bool:
         """Gives whether to go on after so many seconds."""
         end = time.monotonic() + seconds
         while not self._stopped.wait(max(min(end - time.monotonic(), PARENT_SECONDS), 0.0)):
-            if parent is not None and os.getppid() != parent:
+            if self._parent is not None and os.getppid() != self._parent:
                 return False
             if time.monotonic() >= end:
                 return True

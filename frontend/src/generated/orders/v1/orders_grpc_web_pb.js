@@ -188,7 +188,8 @@ class OrderServiceClient {
    * StreamOrderUpdates gives every change of the caller's orders (for staff: of all orders) from the resume token on,
    * first those that have been, then each as it happens: every change once, those of one order in their order. It never
    * ends by itself; after a break, call again with the last resume token. OUT_OF_RANGE for a token that is too old: list
-   * the orders anew, and go on from there.
+   * the orders anew, and go on from there. ABORTED soon after the caller's account was suspended or changed its roles:
+   * call again, with the rights that it has now.
    *
    * @generated from rpc orders.v1.OrderService.StreamOrderUpdates
    */
@@ -288,7 +289,8 @@ class OrderServicePromiseClient {
    * StreamOrderUpdates gives every change of the caller's orders (for staff: of all orders) from the resume token on,
    * first those that have been, then each as it happens: every change once, those of one order in their order. It never
    * ends by itself; after a break, call again with the last resume token. OUT_OF_RANGE for a token that is too old: list
-   * the orders anew, and go on from there.
+   * the orders anew, and go on from there. ABORTED soon after the caller's account was suspended or changed its roles:
+   * call again, with the rights that it has now.
    *
    * @generated from rpc orders.v1.OrderService.StreamOrderUpdates
    */

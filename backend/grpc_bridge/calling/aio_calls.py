@@ -1,4 +1,4 @@
-"""Calls of the async test client: what a stub gives for each kind of method, as `grpc.aio` does."""
+"""Asyncio calls: what a stub gives for each kind of method, as `grpc.aio` does."""
 
 from __future__ import annotations
 
@@ -10,23 +10,21 @@ from typing import Any
 
 import grpc
 
+from grpc_bridge.calling.aio_exchange import AioExchange
+from grpc_bridge.calling.answer import CANCELLED, Answer, request_failed
+from grpc_bridge.calling.method import CallOptions, RequestError, StubMethod, request_frame
 from grpc_bridge.protocol.metadata import Metadatum
-from grpc_bridge.testing.aio_exchange import Exchange
-from grpc_bridge.testing.calls import (
-    CANCELLED,
-    Answer,
-    CallOptions,
-    RequestError,
-    StubMethod,
-    request_failed,
-    request_frame,
-)
+from grpc_bridge.protocol.status import StatusError
+
+FINISHED = "RPC already finished."
+HALF_CLOSED = 'RPC is half closed after calling "done_writing".'
+MIXED_STYLES = "A call is used by iteration or by read() and write(), not by both"
 
 
 class AsyncCall(grpc.aio.Call):
-    """A call. It runs beside the test from the moment that it is made."""
+    """A call. It runs by itself from the moment that it is made, until nobody has it any more."""
 
-    def __init__(self, exchange: Exchange, method: StubMethod, options: CallOptions) -> None:
+    def __init__(self, exchange: AioExchange, method: StubMethod, options: CallOptions) -> None:
         self._exchange = exchange
         self._answer: Answer = exchange.answer
         self._method = method
@@ -37,17 +35,18 @@ class AsyncCall(grpc.aio.Call):
         """Sends the request, or begins to, where it is a stream."""
         try:
             self._exchange.write_last(self._frame(request))
-        except RequestError as error:
+        except (RequestError, StatusError) as error:
             self._exchange.end(request_failed(error))
+
+    def __del__(self) -> None:
+        if self._answer.outcome is None:
+            self._exchange.end(CANCELLED)
 
     def _frame(self, request: Any) -> bytes:
         return request_frame(self._method, request, self._encoding)
 
     def cancel(self) -> bool:
-        if self.done():
-            return False
-        self._exchange.end(CANCELLED)
-        return True
+        return self._exchange.end(CANCELLED)
 
     def cancelled(self) -> bool:
         return self._answer.outcome is not None and self._answer.outcome.code is grpc.StatusCode.CANCELLED
@@ -65,6 +64,7 @@ class AsyncCall(grpc.aio.Call):
         return None if self._deadline is None else max(self._deadline - time.monotonic(), 0.0)
 
     async def wait_for_connection(self) -> None:
+        await self._exchange.connected()
         if self.done():
             await self._raise_for_status()
 
@@ -121,7 +121,7 @@ class _OneResponse(AsyncCall):
 
     async def _response(self) -> Any:
         await self._raise_for_status()
-        return self._answer.messages[0]
+        return self._answer.response
 
 
 class _StreamOfResponses(AsyncCall):
@@ -130,7 +130,7 @@ class _StreamOfResponses(AsyncCall):
 
     def __aiter__(self) -> AsyncIterator[Any]:
         if self._is_read:
-            raise grpc.aio.UsageError(_MIXED_STYLES)
+            raise grpc.aio.UsageError(MIXED_STYLES)
         if self._iterator is None:
             self._iterator = self._responses()
         return self._iterator
@@ -141,20 +141,20 @@ class _StreamOfResponses(AsyncCall):
 
     async def read(self) -> Any:
         if self._iterator is not None:
-            raise grpc.aio.UsageError(_MIXED_STYLES)
+            raise grpc.aio.UsageError(MIXED_STYLES)
         self._is_read = True
         return await self._next()
 
     async def _next(self) -> Any:
-        while not self._answer.messages and not self.done():
+        while not self._answer.has_message and not self.done():
             try:
                 await self._exchange.change()
             except asyncio.CancelledError:
                 self.cancel()
                 raise
-        if self._answer.messages and self._answer.outcome is not CANCELLED:
+        if self._answer.has_message and self._answer.outcome is not CANCELLED:
             message = self._answer.take_message()
-            self._exchange.taken()
+            self._exchange.notify()
             return message
         await self._raise_for_status()
         return grpc.aio.EOF
@@ -177,6 +177,8 @@ class _StreamOfRequests(AsyncCall):
         try:
             async for request in requests if isinstance(requests, AsyncIterable) else _async(requests):
                 await self._exchange.write(self._frame(request))
+                if not self._exchange.is_open:
+                    return
             self._exchange.write_last()
         except Exception as error:
             self._exchange.end(request_failed(error))
@@ -184,12 +186,12 @@ class _StreamOfRequests(AsyncCall):
     async def write(self, request: Any) -> None:
         self._check_style()
         if self.done():
-            raise asyncio.InvalidStateError("RPC already finished.")
+            raise asyncio.InvalidStateError(FINISHED)
         if self._has_ended:
-            raise asyncio.InvalidStateError('RPC is half closed after calling "done_writing".')
+            raise asyncio.InvalidStateError(HALF_CLOSED)
         try:
             await self._exchange.write(self._frame(request))
-        except RequestError as error:
+        except (RequestError, StatusError) as error:
             self._exchange.end(request_failed(error))
             await self._raise_for_status()
 
@@ -201,10 +203,7 @@ class _StreamOfRequests(AsyncCall):
 
     def _check_style(self) -> None:
         if self._poller is not None:
-            raise grpc.aio.UsageError(_MIXED_STYLES)
-
-
-_MIXED_STYLES = "A call is used by iteration or by read() and write(), not by both"
+            raise grpc.aio.UsageError(MIXED_STYLES)
 
 
 async def _async(requests: Any) -> AsyncIterator[Any]:
