@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help demo dev grpc envoy setup tools seed test test-backend test-postgres test-postgres-e2e test-frontend test-e2e \
-	conformance smoke soak lint lint-backend lint-frontend lint-protos check-protos protos fmt fuzz lock clean
+	conformance smoke soak bench lint lint-backend lint-frontend lint-protos check-protos protos fmt fuzz lock clean
 
 # Any Python 3 will do to start with: the script looks for one that is new enough, or takes the one that PYTHON names.
 ANY_PYTHON := $(firstword $(foreach name,python3 python3.13 python3.12 python3.11 $(PYTHON),$(shell command -v $(name) 2>/dev/null)))
@@ -74,6 +74,9 @@ fuzz: tools ## Search for requests that break the bridge, for 30 seconds (ARGS="
 soak: tools ## Load, restarts and slow callers against all servers, for some minutes (ARGS="restarts" picks a part)
 	cd backend && ../.venv/bin/python -m tests.soak $(ARGS)
 
+bench: ## Measure the bridge beside its peers, for some ten minutes (ARGS="--only micro,unary" picks some tables)
+	@$(PROJECT) bench $(ARGS)
+
 lint-backend: tools
 	cd backend && ../.venv/bin/ruff check . && ../.venv/bin/ruff format --check .
 	cd backend && ../.venv/bin/mypy && ../.venv/bin/lint-imports
@@ -94,11 +97,11 @@ seed: tools ## Create the demo users, products and orders where they are missing
 	.venv/bin/python backend/manage.py seed
 
 lock: tools ## Lock the versions and hashes of the Python packages that requirements/*.in name
-	cd backend/requirements && for name in base dev envoy; do \
+	cd backend/requirements && for name in base dev envoy bench; do \
 		CUSTOM_COMPILE_COMMAND="make lock" $(PIP_COMPILE) --output-file $$name.txt $$name.in || exit 1; done
 
 clean: ## Remove all that was installed or built; the database stays
-	rm -rf .venv frontend/node_modules frontend/dist backend/staticfiles backend/test-results
+	rm -rf .venv backend/bench/.venv frontend/node_modules frontend/dist backend/staticfiles backend/test-results
 	rm -rf backend/.*_cache backend/.hypothesis
 	find backend protos -type d -name __pycache__ -prune -exec rm -rf {} +
 

@@ -77,14 +77,17 @@ class Run:
 
     def many(self) -> None:
         """Many streams that wait, in one worker."""
-        rows = self.results["many"] = [idle.one(self._launcher, "uvicorn", "ours", MANY_STREAMS)]
-        self._tell("Many streams that wait", report.idle_table(rows))
-        self._ratios.idle(rows)
+        row = idle.one(self._launcher, "uvicorn", "ours", MANY_STREAMS)
+        self.results["many"] = [row]
+        note = "" if row.streams == MANY_STREAMS else f"\n{machine.too_few_files()}\n"
+        self._tell("Many streams that wait", report.idle_table([row]) + note)
+        self._ratios.many(row, MANY_STREAMS)
 
     def scale(self) -> None:
         """Few connections and many."""
         found = self.results["scale"] = tables.scale(self._launcher, max(self._turns - 1, 1), self._seconds)
         self._tell("CPU µs per call by the number of connections", report.scale_table(found))
+        self._ratios.scale(found)
 
     def database(self) -> None:
         """One read from SQLite."""

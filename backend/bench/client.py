@@ -5,14 +5,14 @@ It looks at every answer: the first is decoded, and all that follow have to have
 
 from __future__ import annotations
 
+import contextlib
 import selectors
 import socket
 import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from bench.machine import HOST
-from bench.wire import WrongAnswerError
+from bench.wire import HOST, WrongAnswerError
 
 RECEIVE_BYTES = 1024 * 1024
 TIMEOUT_SECONDS = 30.0
@@ -89,7 +89,7 @@ class Answer:
 
 def without_chunks(raw: bytes) -> bytes:
     """Gives the content of a body in chunks (RFC 9112, section 7.1)."""
-    pieces = []
+    pieces: list[bytes] = []
     at = 0
     while True:
         line = raw.index(b"\r\n", at)
@@ -193,13 +193,16 @@ class Load:
 
 def open_streams(port: int, request: Request, number: int) -> list[socket.socket]:
     """Opens streams that stay open, and waits until each has had the first piece of its body."""
-    streams: list[socket.socket] = []
-    for _ in range(number):
-        connection = connected(port)
-        streams.append(connection)
-        connection.sendall(request.data)
-        answer = Answer()
-        while not answer.received:
-            if answer.receive(_received(connection)):
-                raise WrongAnswerError("the stream has ended")
+    with contextlib.ExitStack() as opened:
+        streams = [_open_stream(opened.enter_context(connected(port)), request) for _ in range(number)]
+        opened.pop_all()  # they stay open, unless one of them could not be opened
     return streams
+
+
+def _open_stream(connection: socket.socket, request: Request) -> socket.socket:
+    connection.sendall(request.data)
+    answer = Answer()
+    while not answer.received:
+        if answer.receive(_received(connection)):
+            raise WrongAnswerError("the stream has ended")
+    return connection

@@ -1,10 +1,10 @@
-"""Envoy's configuration for one server of native gRPC: gRPC-Web in, gRPC over one HTTP/2 connection out, nothing else."""
+"""Envoy's configuration for one server of native gRPC: gRPC-Web in, gRPC over one HTTP/2 connection out."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from bench.machine import HOST
+from bench.wire import HOST
 
 _TYPE = "type.googleapis.com/envoy.extensions"
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from typing import NamedTuple
 
 from bench import machine
+from bench.cells import Idle
 from bench.client import call, open_streams
 from bench.handlers import ASYNC_SERVICE
 from bench.servers import Launcher, ServerError
@@ -19,18 +19,6 @@ SPARE_FILES = 200
 
 ROWS = (("uvicorn", "floor"), ("uvicorn", "ours"), ("uvicorn", "sonora"), ("uvicorn", "connect"),
         ("gunicorn-asgi", "ours"), ("envoy+aio", "native"))  # fmt: skip
-
-
-class Idle(NamedTuple):
-    """What so many streams have cost one server."""
-
-    kind: str
-    name: str
-    streams: int
-    bytes_per_stream: float
-    cpu_share: float
-    """Which share of a core all of them together have taken while nothing happened."""
-    opened_per_second: float
 
 
 def measure(launcher: Launcher, streams: int) -> list[Idle]:

@@ -9,7 +9,6 @@ from collections.abc import Iterable
 
 import psutil
 
-HOST = "127.0.0.1"
 OPEN_FILES = 24_000
 
 
@@ -49,6 +48,11 @@ def allow_open_files() -> int:
     with contextlib.suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
     return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
+def too_few_files() -> str:
+    """Gives a sentence for whoever wonders why fewer streams are held than were wanted."""
+    return f"A process may open {allow_open_files():,} files here; `ulimit -Hn` shows the limit that is in the way."
 
 
 def _family(pids: Iterable[int]) -> list[psutil.Process]:

@@ -17,7 +17,7 @@ import uvloop
 from bench import wire
 from bench.handlers import ASYNC_SERVICE, DEF_SERVICE
 
-HOST = "127.0.0.1:8000"
+SITE = f"{wire.HOST}:8000"
 ROUNDS = 150
 CALLS = 100
 LOOP_TURN = 50
@@ -52,7 +52,7 @@ def _environ(body: bytes) -> dict[str, Any]:
         "wsgi.run_once": False,
         "wsgi.input_terminated": True,
     }
-    for name, value in wire.browser_headers(HOST, len(body)):
+    for name, value in wire.browser_headers(SITE, len(body)):
         key = name.upper().replace("-", "_")
         environ[key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"] = value
     return environ
@@ -71,13 +71,13 @@ def _scope(body: bytes) -> dict[str, Any]:
         "path": f"/{ASYNC_SERVICE}/Echo",
         "raw_path": f"/{ASYNC_SERVICE}/Echo".encode(),
         "query_string": b"",
-        "headers": [(name.encode(), value.encode()) for name, value in wire.browser_headers(HOST, len(body))],
+        "headers": [(name.encode(), value.encode()) for name, value in wire.browser_headers(SITE, len(body))],
         "state": {},
     }
 
 
 def _fresh(text: str) -> str:
-    """Gives a copy: a server makes the texts of each request anew, and whoever looks something up has to compare them."""
+    """Gives a copy: a server makes the texts of each request anew, and whoever looks one up has to compare."""
     return text.encode().decode()
 
 

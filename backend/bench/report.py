@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from bench.idle import Idle
-from bench.measure import Row, rate_ratio, ratio
+from bench.cells import Idle, Row, rate_ratio, ratio
 from bench.micro import Cost
 
 NAMES = {
@@ -28,6 +27,10 @@ SERVERS = {
     "envoy+sync": "Envoy + grpcio",
     "envoy+aio": "Envoy + grpcio, aio",
 }
+
+
+FLAT = 1.1
+"""What a call on a thousand connections may cost of one on a single connection to count as the same."""
 
 
 class Target(NamedTuple):
@@ -112,7 +115,7 @@ def idle_table(rows: Sequence[Idle]) -> str:
     return table(head, lines)
 
 
-def scale_table(found: dict[int, list[Row]]) -> str:
+def scale_table(found: Mapping[int, Sequence[Row]]) -> str:
     """Gives the table of calls on few connections and on many."""
     first = next(iter(found.values()))
     lines = []
@@ -215,6 +218,19 @@ class Ratios:
             if row.name == "ours":
                 name = f"KiB per idle stream on {SERVERS[row.kind]}, {row.streams:,} streams"
                 self.targets.append(Target(name, row.bytes_per_stream / 1024, 18.0, False))
+
+    def many(self, row: Idle, wanted: int) -> None:
+        """Many streams that wait, in one worker."""
+        self.targets.append(Target(f"idle streams on one worker of {SERVERS[row.kind]}", row.streams, wanted, True))
+        self.idle([row])
+
+    def scale(self, found: Mapping[int, Sequence[Row]]) -> None:
+        """Few connections and many."""
+        few, many = min(found), max(found)
+        for before, after in zip(found[few], found[many], strict=True):
+            if before.name == "ours":
+                name = f"unary on {SERVERS[before.kind]}: {many:,} connections to {few:,}"
+                self.at_most(name, FLAT, after, before)
 
     def database(self, rows: Sequence[Row]) -> None:
         """One read from SQLite."""

@@ -11,13 +11,13 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from bench import machine
 from bench.envoy import envoy_configuration
-from bench.machine import HOST
+from bench.wire import HOST
 
 BACKEND_DIR = Path(__file__).resolve().parent.parent
 THREADS = 8
@@ -129,7 +129,7 @@ class Launcher:
                 return
             time.sleep(0.02)
         log = (self._directory / f"server-{self._number}.log").read_text(errors="replace")
-        raise ServerError(f"{process.args} does not run:\n{log[-4000:]}")
+        raise ServerError(f"{process.args!r} does not run:\n{log[-4000:]}")
 
 
 def server_environment() -> dict[str, str]:
@@ -163,11 +163,11 @@ def _granian(interface: str, port: int, application: str) -> list[str]:
     ]  # fmt: skip
 
 
-_TAKE_A_SOCKET = {
+_TAKE_A_SOCKET: dict[str, Callable[[int, str], list[str]]] = {
     "gthread": lambda listener, application: _gunicorn("gthread", listener, application),
     "gunicorn-asgi": lambda listener, application: _gunicorn("asgi", listener, application),
 }
-_TAKE_A_PORT = {
+_TAKE_A_PORT: dict[str, Callable[[int, str], list[str]]] = {
     "uvicorn": _uvicorn,
     "granian-wsgi": lambda port, application: _granian("wsgi", port, application),
     "granian-asgi": lambda port, application: _granian("asginl", port, application),

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 
 from bench import measure, wire
+from bench.cells import Row
 from bench.client import Request, call
 from bench.handlers import ASYNC_SERVICE, DEF_SERVICE
-from bench.machine import HOST
-from bench.measure import Row
 from bench.servers import Launcher, Running, ServerError
+from bench.wire import HOST
 
 SERVICES = {"wsgi": DEF_SERVICE, "asgi": ASYNC_SERVICE}
 WSGI_SERVERS = ("gthread", "granian-wsgi", "envoy+sync")
@@ -103,7 +103,7 @@ def start(launcher: Launcher, kind: str, application: str) -> Running:
 
 @contextmanager
 def _rows(
-    launcher: Launcher, servers: dict[str, Iterable[str]], request: Callable[[Running, str, str], Request]
+    launcher: Launcher, servers: Mapping[str, Iterable[str]], request: Callable[[Running, str, str], Request]
 ) -> Iterator[list[Row]]:
     """Starts a server for each row. A row that cannot be started or answers wrongly is told of and left out."""
     rows: list[Row] = []

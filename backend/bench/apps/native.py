@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import grpc
 
 from bench.handlers import ASYNC_SERVICE, DEF_SERVICE, generic_handlers
-from bench.machine import HOST
+from bench.wire import HOST
 
 THREADS = 8
 

@@ -6,10 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bench.handlers import ASYNC_SERVICE, DEF_SERVICE, generic_handlers
 from sonora import protocol
 from sonora.asgi import grpcASGI
 from sonora.wsgi import grpcWSGI
+
+from bench.handlers import ASYNC_SERVICE, DEF_SERVICE, generic_handlers
 
 
 def _pack_trailers(trailers: Iterable[tuple[str | bytes, str | bytes]]) -> bytes:
