@@ -24,10 +24,8 @@ CorsHeaders = Callable[[Iterable[str]], Iterable[tuple[str, str]]]
 DECIDING_HEADERS = (
     "content-type", "accept", "grpc-encoding", "grpc-accept-encoding", "host", "origin", "sec-fetch-site",
 )  # fmt: skip
-"""The headers by which it is decided how a call is served. What else may decide is a matter of the settings."""
-
-DECIDING_BY_THEIR_PRESENCE = ("cookie", "grpc-timeout")
-"""Headers of which it matters that they are there, whatever they say."""
+"""The headers by which it is decided how a call is served. What else may decide is a matter of the settings. Of all
+others it counts that they are there, as with a cookie or a deadline."""
 
 MAX_PLANS = 1024
 """How many plans are kept. Clients may make heads up, so there is an end to it. Whoever is beyond it is served all the

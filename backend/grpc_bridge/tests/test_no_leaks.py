@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import threading
+import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -253,3 +255,43 @@ def _over_wsgi(application: WsgiBridge, end: WsgiEnd, name: str) -> None:
         return
     if end.closed and hasattr(answer, "close"):
         answer.close()
+
+
+@pytest.mark.parametrize("has_rest", [False, True])
+@pytest.mark.parametrize("name", ["Unary", "WaitingUnary", "Stream", "WaitingStream"])
+async def test_a_call_goes_without_a_garbage_collection(name: str, has_rest: bool) -> None:
+    seen: list[weakref.ref[Any]] = []
+
+    async def unary(request: Any, context: Any) -> bytes:
+        seen.append(weakref.ref(context))
+        if name == "WaitingUnary":
+            await asyncio.sleep(0.001)
+        return b"response"
+
+    async def stream(request: Any, context: Any) -> AsyncIterator[bytes]:
+        yield await unary(request, context)
+        if name == "WaitingStream":
+            await asyncio.sleep(0.001)
+
+    if name.endswith("Stream"):
+        handler: Any = grpc.unary_stream_rpc_method_handler(stream)
+    else:
+        handler = grpc.unary_unary_rpc_method_handler(unary)
+    bridge = AsgiBridge(not_django, registry_of(**{name: handler}), DEFAULTS)
+    pieces = [{"type": "http.request", "body": BODY, "more_body": has_rest}]
+    if has_rest:
+        pieces.append({"type": "http.request", "body": b"", "more_body": False})
+
+    async def receive() -> Json:
+        return pieces.pop(0) if pieces else await asyncio.get_running_loop().create_future()
+
+    async def send(event: Json) -> None:
+        """Takes it."""
+
+    gc.disable()
+    try:
+        await bridge(scope(name), receive, send)
+        await asyncio.sleep(0.01)  # for what was cancelled
+        assert [reference() for reference in seen] == [None]
+    finally:
+        gc.enable()

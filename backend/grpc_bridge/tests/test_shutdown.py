@@ -31,6 +31,7 @@ from grpc_bridge.shutdown import (
 )
 from grpc_bridge.testing import Client
 from grpc_bridge.tests.calls import admitted
+from grpc_bridge.tests.raw import BODY, not_django, registry_of, scope, status_of
 from grpc_bridge.transports.asgi import AsgiBridge
 
 UNARY = grpc.unary_unary_rpc_method_handler
@@ -216,3 +217,24 @@ async def test_outside_the_main_thread_signals_are_left_alone(signals: list[int]
 
 async def _drain_at_signals() -> None:
     drain_at_signals()
+
+
+async def test_a_call_ends_that_has_not_waited_yet() -> None:
+    """Whatever else stops a handler is set up when it waits for the first time."""
+
+    async def wait(request: bytes, context: Any) -> bytes:
+        assert grpc_bridge.drain(everything=True) == 1
+        await asyncio.get_running_loop().create_future()
+        return request
+
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": BODY, "more_body": False}
+
+    async def send(event: Any) -> None:
+        sent.append(event)
+
+    bridge = AsgiBridge(not_django, registry_of(Wait=UNARY(wait)), BridgeSettings())
+    await asyncio.wait_for(bridge(scope("Wait"), receive, send), 10.0)
+    assert status_of(b"".join(event["body"] for event in sent[1:])) == TOLD

@@ -42,10 +42,14 @@ class NativeSource(Source):
 
 def decided(*entries: tuple[str, str]) -> Call | HttpAnswer:
     """Gives what the bridge decides about a native call with this metadata."""
+    return admission().decide_grpcio(PATH, NativeSource(entries), None)
+
+
+def admission() -> Admission[KnownHeads]:
     registry = Registry()
     handler = grpc.unary_unary_rpc_method_handler(lambda request, context: request)
     registry.add_registered_method_handlers("test.v1.TestService", {"Method": handler})
-    return Admission(registry, BridgeSettings(), KnownHeads).decide_grpcio(PATH, NativeSource(entries), None)
+    return Admission(registry, BridgeSettings(), KnownHeads)
 
 
 def refusal(*entries: tuple[str, str]) -> tuple[str, str] | None:
@@ -122,3 +126,17 @@ def test_nothing_is_compressed_for_a_browser(entries: list[tuple[str, str]], com
     assert isinstance(call, Call)
     call.context.set_compression(grpc.Compression.Gzip)
     assert call.context.response_encoding == (GZIP if compresses else None)
+
+
+def test_what_is_known_of_a_method_is_not_taken_for_another_kind_of_caller() -> None:
+    one = admission()
+    for entries, compresses, is_taken in [
+        ((), True, True),
+        ((WEB,), False, True),
+        ((WEB, FOREIGN, COOKIE), False, False),
+    ] * 2:
+        decision = one.decide_grpcio(PATH, NativeSource(entries), None)
+        assert isinstance(decision, Call) == is_taken
+        if isinstance(decision, Call):
+            decision.context.set_compression(grpc.Compression.Gzip)
+            assert decision.context.response_encoding == (GZIP if compresses else None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
 from typing import Any, Protocol
 
@@ -99,8 +99,7 @@ class AsgiBridge:
             await self._application(scope, receive, send)
             return
         admission, request = self._admission, AsgiRequest(scope, receive)
-        key = None if admission.known is None else admission.known.key(scope)
-        plan = None if admission.known is None else admission.known.plans.get(key)
+        plan = None if admission.known is None else admission.known.find(scope)
         if plan is None or (plan.wire.needs_http_trailers and not _has_trailers(scope)):
             decision = admission.decide(_head(scope), request)
             if decision is None:
@@ -110,8 +109,7 @@ class AsgiBridge:
                 await send_answer(send, decision)
                 await _discard(receive)
                 return
-            plan = self._learn(decision, scope, key)
-        key = None  # streams wait long, and there may be very many
+            plan = self._learn(decision, scope)
         if plan.answer is not None and nobody_listens() and callers_thread.get() is None:
             await plan.answer(plan, request, send)
         else:
@@ -125,11 +123,11 @@ class AsgiBridge:
             await request.watch_ended()
             await _discard(receive)
 
-    def _learn(self, plan: Plan, scope: Scope, key: Hashable) -> Plan:
+    def _learn(self, plan: Plan, scope: Scope) -> Plan:
         if plan.in_one_piece and plan.method.is_async and joined(scope["headers"], b"grpc-timeout") is None:
             plan.answer = serve_unary
         if self._admission.known is not None:
-            self._admission.known.remember(key, plan)
+            self._admission.known.remember(plan, scope)
         return plan
 
 

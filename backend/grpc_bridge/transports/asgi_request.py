@@ -80,30 +80,29 @@ class RequestBody:
         """
         event = await self.receive()
         if event["type"] != "http.request" or event.get("more_body"):
-            return await self.message_in_pieces(event)
+            return await self.message_in_pieces(self._call, event)
         self.ended = True
         return self._call.message_of(event.get("body", b""))
 
-    async def message_in_pieces(self, event: Event) -> bytes:
+    async def message_in_pieces(self, call: Call, event: Event) -> bytes:
         """Does the same where the first event is there and not the whole body."""
-        call = self._call
         reader = call.reader()
-        data, more = self._chunk(event)
+        data, more = self._chunk(call, event)
         messages = list(islice(reader.receive_data(data), 2))
         while more and len(messages) < 2:
             # A cancellation does not always get here, see `watch`.
             if not call.context.active:
                 raise asyncio.CancelledError
-            data, more = self._chunk(await self.receive())
+            data, more = self._chunk(call, await self.receive())
             messages.extend(islice(reader.receive_data(data), 2 - len(messages)))
         if len(messages) < 2:
             reader.end()
         return call.one_message(messages)
 
-    def _chunk(self, event: Event) -> tuple[bytes, bool]:
+    def _chunk(self, call: Call, event: Event) -> tuple[bytes, bool]:
         if event["type"] == "http.disconnect":
             self.ended = True
-            self._call.context.disconnect()
+            call.context.disconnect()
             raise StatusError(StatusCode.CANCELLED, "The caller has disconnected")
         more = event.get("more_body", False)
         self.ended = not more
@@ -112,6 +111,13 @@ class RequestBody:
     async def watch(self) -> None:
         """Receives the messages of a stream, no faster than they are taken, and ends the call when its caller goes."""
         self._watcher = asyncio.current_task()
+        try:
+            await self._watch()
+        finally:
+            if self._closed:
+                self._let_go()
+
+    async def _watch(self) -> None:
         if self._call.method.request_streaming:
             await self._receive_messages()
         # What still arrives of a body is dropped. A cancellation does not always get here: before Python 3.12 a server
@@ -136,7 +142,7 @@ class RequestBody:
                 while self._waiting_bytes >= READ_AHEAD_BYTES and not self._asked:
                     self._may_receive.clear()
                     await self._may_receive.wait()
-                data, _ = self._chunk(await self._receive_piece())
+                data, _ = self._chunk(self._call, await self._receive_piece())
                 for message in reader.receive_data(data):
                     self._asked = False
                     if self._call.clock is not None:
@@ -177,6 +183,11 @@ class RequestBody:
         if self._call.method.request_streaming:
             self._messages.clear()
             self._arrived.set()
+        if self._watcher is None:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        del self._call  # whose context knows the request: they would keep each other until a garbage collection
 
 
 class AsgiRequest(RequestBody):

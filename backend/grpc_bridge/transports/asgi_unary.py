@@ -34,7 +34,6 @@ async def serve_unary(plan: Plan, request: AsgiRequest, send: Send) -> None:
     """Answers a call that has no deadline."""
     context = AsyncContext(plan.path, request, None, plan.accept_encoding)
     call = (LoggedCall if plan.settings.log_calls and is_logging() else Call)(plan, context)
-    request.begin(call)
     thread, payload = AsyncCallThread(), None
     token, id_token = thread_of_call.set(thread), call_id.begin(context)
     unary_calls.add(call)
@@ -46,6 +45,7 @@ async def serve_unary(plan: Plan, request: AsgiRequest, send: Send) -> None:
         unary_calls.discard(call)
         context.finish()
     except BaseException:
+        request.begin(call)
         with HandlerGuard(call, request):
             raise
     else:
@@ -66,6 +66,7 @@ async def serve_unary(plan: Plan, request: AsgiRequest, send: Send) -> None:
 
 async def _guarded(call: Call, request: AsgiRequest, work: Coroutine[Any, Any, T], awaited: Any) -> T | None:
     """Goes on with a call that has to wait. From here on it can be stopped."""
+    request.begin(call)  # not before: they would keep each other until a garbage collection
     with HandlerGuard(call, request) as guard:
         if request.is_taken:
             guard.request_is_there()
@@ -84,7 +85,7 @@ async def _work(call: Call, context: AsyncContext, request: AsgiRequest) -> byte
             raise too_many_calls()
         event = await request.receive()
         if event["type"] != "http.request" or event.get("more_body") or "body" not in event:
-            message: bytes | None = await request.message_in_pieces(event)
+            message: bytes | None = await request.message_in_pieces(call, event)
         else:
             request.ended = True
             message = plan.request_wire.only_message(event["body"], plan.max_receive_bytes)
