@@ -63,6 +63,7 @@ class Plan:
         "max_receive_bytes",
         "max_send_bytes",
         "method",
+        "needs_http_trailers",
         "path",
         "plain_headers",
         "plain_headers_encoded",
@@ -89,6 +90,7 @@ class Plan:
         self.path = path
         self.request_wire = request_wire
         self.wire = wire
+        self.needs_http_trailers = wire.needs_http_trailers
         self.settings = settings
         self.request_encoding = request_encoding
         self.accept_encoding = accept_encoding

@@ -98,10 +98,10 @@ class AsgiBridge:
                 drain_at_signals()  # what the server would tell the application at its end comes after the last stream
             await self._application(scope, receive, send)
             return
-        admission, request = self._admission, AsgiRequest(scope, receive)
-        plan = None if admission.known is None else admission.known.find(scope)
-        if plan is None or (plan.wire.needs_http_trailers and not _has_trailers(scope)):
-            decision = admission.decide(_head(scope), request)
+        request, known = AsgiRequest(scope, receive), self._admission.known
+        plan = None if known is None else known.find(scope)
+        if plan is None or (plan.needs_http_trailers and not _has_trailers(scope)):
+            decision = self._admission.decide(_head(scope), request)
             if decision is None:
                 await self._application(scope, receive, send)
                 return
@@ -113,7 +113,7 @@ class AsgiBridge:
         if plan.answer is not None and nobody_listens() and callers_thread.get() is None:
             await plan.answer(plan, request, send)
         else:
-            call = admission.make_call(plan, request, text(joined(scope["headers"], b"grpc-timeout")))
+            call = self._admission.make_call(plan, request, text(joined(scope["headers"], b"grpc-timeout")))
             if isinstance(call, HttpAnswer):
                 await send_answer(send, call)
             else:

@@ -17,6 +17,9 @@ from grpc_bridge.transports.asgi_request import Scope
 
 Names = tuple[bytes, ...]
 
+DECIDING_FIELDS = ("method", "path", "scheme", "root_path")
+"""What decides besides headers."""
+
 
 class Layout:
     """Where things are among headers that have the same names."""
@@ -37,10 +40,6 @@ def _nothing(_: object) -> Hashable:
     return ()
 
 
-def _key(scope: Scope, layout: Layout, values: tuple[bytes, ...]) -> Hashable:
-    return scope["method"], scope["path"], scope.get("scheme"), scope.get("root_path"), layout.read(values)
-
-
 class KnownScopes(KnownHeads):
     """The plans of one application, found by scopes."""
 
@@ -57,9 +56,10 @@ class KnownScopes(KnownHeads):
     def find(self, scope: Scope) -> Plan | None:
         """Gives the plan for a scope whose head is known and within its limits."""
         try:
-            names, values = zip(*scope["headers"], strict=True)
+            names, values = zip(*scope["headers"])  # noqa: B905 - pairs; and this is done for every call
             layout = self._layouts[names]
-            plan = layout.plans[_key(scope, layout, values)]
+            get = scope.get
+            plan = layout.plans[get("method"), get("path"), get("scheme"), get("root_path"), layout.read(values)]
         except (KeyError, ValueError):  # the latter where there are no headers at all
             return None
         return plan if len(b"".join(values)) <= layout.max_bytes else None
@@ -73,4 +73,5 @@ class KnownScopes(KnownHeads):
         layout = self._layouts.get(names)
         if layout is None:
             layout = self._layouts[names] = Layout(names, self._deciding, self.settings)
-        layout.plans[_key(scope, layout, values)] = plan
+        fields = (scope.get(name) for name in DECIDING_FIELDS)
+        layout.plans[*fields, layout.read(values)] = plan

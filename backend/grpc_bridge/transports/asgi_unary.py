@@ -99,7 +99,7 @@ async def _work(call: Call, context: AsyncContext, request: AsgiRequest) -> byte
         return None
     try:
         response = await plan.method.behavior(call.decode(message), context)
-        return None if context.drops_message else call.encode(response)
+        return call.encode(response) if context.untouched or not context.drops_message else None
     except Exception as error:
         context.fail(error)
         return None

@@ -112,10 +112,10 @@ class WsgiBridge:
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Serves one request of a WSGI server."""
-        admission = self._admission
-        plan = None if admission.known is None else admission.known.find(environ)
-        if plan is None or (plan.wire.needs_http_trailers and trailers_sender(environ) is None):
-            decision = admission.decide(_head(environ), WsgiRequest(environ))
+        known = self._admission.known
+        plan = None if known is None else known.find(environ)
+        if plan is None or (plan.needs_http_trailers and trailers_sender(environ) is None):
+            decision = self._admission.decide(_head(environ), WsgiRequest(environ))
             if decision is None:
                 return self._application(environ, start_response)
             if isinstance(decision, HttpAnswer):
@@ -125,7 +125,7 @@ class WsgiBridge:
             body: Iterable[bytes] | None = plan.answer(environ, start_response)
             if body is not None:
                 return body
-        call = admission.make_call(plan, WsgiRequest(environ), environ.get("HTTP_GRPC_TIMEOUT"))
+        call = self._admission.make_call(plan, WsgiRequest(environ), environ.get("HTTP_GRPC_TIMEOUT"))
         reply = Reply(environ, start_response)
         return reply.whole(call) if isinstance(call, HttpAnswer) else _serve(call, reply)
 
