@@ -61,7 +61,7 @@ test-e2e: setup ## Browser tests; $CHROMIUM names the browser, or one is found o
 	chromium=$$(.venv/bin/python backend/scripts/browser.py) && cd backend && \
 		CHROMIUM="$$chromium" ../.venv/bin/pytest tests/e2e $(IN_PARALLEL) $(ARGS)
 
-conformance: tools ## The public gRPC conformance suite against the bridge; needs Go
+conformance: tools ## The public gRPC conformance suite against the bridge; needs Go (ARGS=--quick for half of it)
 	cd backend && ../.venv/bin/python -m tests.conformance.run $(ARGS)
 
 smoke: tools ## Check a running site: URL=http://127.0.0.1:8000 ENVOY_URL=http://127.0.0.1:8080 GRPC=127.0.0.1:50051
