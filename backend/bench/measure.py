@@ -21,13 +21,13 @@ TRIES = 3
 
 def in_turns(rows: Sequence[Row], turns: int, measure: Callable[[Row], Cell]) -> None:
     """Measures all rows, one after the other, so many times."""
+    tries_left = len(rows)  # on a machine that is never quiet there has to be an end
     for _ in range(turns):
         for row in rows:
-            tries: list[Cell] = []
-            while len(tries) < TRIES:
+            tries = [measure(row)]
+            while tries_left and len(tries) < TRIES and tries[-1].neighbours > MOST_NEIGHBOURS:
+                tries_left -= 1
                 tries.append(measure(row))
-                if tries[-1].neighbours <= MOST_NEIGHBOURS:
-                    break
             row.cells.append(min(tries, key=lambda cell: cell.neighbours))
 
 

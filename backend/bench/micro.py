@@ -12,8 +12,6 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
-import uvloop
-
 from bench import wire
 from bench.handlers import ASYNC_SERVICE, DEF_SERVICE
 
@@ -157,7 +155,7 @@ def measure(text: str = wire.SMALL, rounds: int = ROUNDS, calls: int = CALLS) ->
         for name, timed in asgi.items():
             note("ASGI", name, await timed(calls))
 
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with asyncio.Runner() as runner:
         for _ in range(rounds):
             for name, timed in wsgi.items():
                 note("WSGI", name, timed(calls))
