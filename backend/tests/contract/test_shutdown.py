@@ -26,7 +26,7 @@ from tests.contract.grpc_web import MODES, GrpcWebTransport, OpenCall, Reply
 from tests.contract.http_client import Connection
 from tests.contract.methods import ASYNC, FLAVOURS, SYNC
 from tests.contract.native import connect, start
-from tests.databases import Database
+from tests.databases import NO_DATABASE
 from tests.other_servers import ZTTP, program
 from tests.servers import KINDS, Server, running_program, running_server
 
@@ -48,12 +48,12 @@ Running = Callable[..., contextlib.AbstractContextManager[Server]]
 
 
 @pytest.fixture
-def running(tmp_path: Path, migrated: Database) -> Running:
+def running(tmp_path: Path) -> Running:
     """Starts a server that would wait for very long, unless `environment` says otherwise."""
 
     def run(kind: str, **environment: str) -> contextlib.AbstractContextManager[Server]:
         environment = {"WEB_GRACEFUL_TIMEOUT": str(GRACE_SECONDS)} | environment
-        return running_server(kind, tmp_path, settings=SETTINGS, database=migrated, environment=environment)
+        return running_server(kind, tmp_path, settings=SETTINGS, database=NO_DATABASE, environment=environment)
 
     return run
 
@@ -254,13 +254,11 @@ def test_what_is_open_at_the_end_of_the_time_of_grace_ends_like_a_stream(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_worker_that_still_loads_the_application_hears_that_it_has_to_end(
-    tmp_path: Path, migrated: Database, kind: str
-) -> None:
+def test_a_worker_that_still_loads_the_application_hears_that_it_has_to_end(tmp_path: Path, kind: str) -> None:
     hold = tmp_path / "hold"
     environment = {"WEB_GRACEFUL_TIMEOUT": str(GRACE_SECONDS), "SLOW_START": str(hold)}
     with running_server(
-        kind, tmp_path, settings="tests.contract.slow_start", database=migrated, environment=environment
+        kind, tmp_path, settings="tests.contract.slow_start", database=NO_DATABASE, environment=environment
     ) as server:
         hold.touch()
         os.kill(server.worker_pid, signal.SIGKILL)
@@ -272,8 +270,8 @@ def test_a_worker_that_still_loads_the_application_hears_that_it_has_to_end(
         assert eventually(lambda: server.worker_pid != worker)
 
 
-def test_another_server_by_its_signals(tmp_path: Path, migrated: Database, opened: contextlib.ExitStack) -> None:
-    with running_program(program(ZTTP), tmp_path, settings=SETTINGS, database=migrated) as server:
+def test_another_server_by_its_signals(tmp_path: Path, opened: contextlib.ExitStack) -> None:
+    with running_program(program(ZTTP), tmp_path, settings=SETTINGS, database=NO_DATABASE) as server:
         ends = open_streams(server, opened)
         os.kill(server.pid, signal.SIGTERM)
         for name, end in ends.items():
