@@ -2,8 +2,9 @@
 
 Order: what $CHROMIUM names, what is on the PATH, Playwright's own, Debian's package. Of each kind the headless shell
 comes first: it draws the same pages at half the cost, but has no window, so `--headed` needs CHROMIUM to name a whole
-browser. All else that is said goes to standard error. Runs with the project's own Python, after its development
-requirements are installed.
+browser. With --shell, Debian's package of the shell is installed beside another browser where that can be done. All
+else that is said goes to standard error. Runs with the project's own Python, after its development requirements are
+installed.
 """
 
 import os
@@ -22,7 +23,8 @@ NAMES = (
     "google-chrome-stable",
     "chromium-browser",
 )
-PACKAGES = ("chromium-headless-shell", "chromium")
+SHELL = NAMES[0]
+PACKAGES = (SHELL, "chromium")
 """Debian's, the first that there is."""
 
 # Playwright's download tries several mirrors, several times each; behind a closed network that takes its time.
@@ -72,11 +74,16 @@ def install() -> str | None:
     """Installs a browser in one of the two ways that can be tried here."""
     if run(sys.executable, "-m", "playwright", "install", "chromium") and (path := playwrights_own()):
         return path
+    install_package(*PACKAGES)
+    return on_path()
+
+
+def install_package(*names: str) -> None:
+    """Installs the first of these packages that there is, on Debian and as root; elsewhere nothing."""
     if os.geteuid() == 0 and shutil.which("apt-get"):
         run("apt-get", "update", "-q")
         install = ("apt-get", "install", "-q", "-y", "--no-install-recommends", "fonts-liberation")
-        any(run(*install, package) for package in PACKAGES)
-    return on_path()
+        any(run(*install, name) for name in names)
 
 
 def main() -> None:
@@ -84,6 +91,8 @@ def main() -> None:
     named = os.environ.get("CHROMIUM")
     if named and not works(named):
         sys.exit(f"CHROMIUM names no browser that starts: {named}")
+    if "--shell" in sys.argv[1:] and not named and not shutil.which(SHELL):
+        install_package(SHELL)
     path = named or on_path() or playwrights_own() or install()
     if not path:
         sys.exit("the browser tests need a Chromium: install one, or name its executable in CHROMIUM")

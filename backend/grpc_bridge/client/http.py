@@ -19,7 +19,7 @@ from grpc_bridge.calling.aio_exchange import AioExchange
 from grpc_bridge.calling.answer import CANCELLED, DEADLINE_EXCEEDED, Answer, Outcome
 from grpc_bridge.calling.method import CallOptions, StubMethod, timeout_header
 from grpc_bridge.client.credentials import PluginError, check_call_credentials, headers_of_plugin
-from grpc_bridge.client.pool import READ_BYTES, Pool, State, pauses, transport_of_call
+from grpc_bridge.client.pool import READ_BYTES, Pool, State, drop_what_was_not_sent, pauses, transport_of_call
 
 END_SECONDS = 1.0
 """How long it is waited for the end of a body that says nothing more: after the status, and of a page that is no answer
@@ -90,15 +90,9 @@ class HttpExchange(AioExchange):
         finally:
             if self.is_open:
                 self.answer.end(CANCELLED)  # the event loop ends, and all its tasks
-            self._drop_what_was_not_sent()
+            drop_what_was_not_sent(transport_of_call.get())
             self.answer.let_go()
             self.notify()
-
-    def _drop_what_was_not_sent(self) -> None:
-        """A connection that is closed with bytes to be sent would wait, perhaps for ever, for a server to take them."""
-        transport = transport_of_call.get()
-        if transport is not None and transport.is_closing():
-            transport.abort()
 
     async def _send(self) -> None:
         """Sends the request, as soon as there is a connection, if the caller waits for that."""

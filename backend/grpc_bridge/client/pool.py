@@ -47,6 +47,15 @@ transport_of_call: ContextVar[asyncio.Transport | None] = ContextVar("grpc_bridg
 """What lies below the connection that the running call was given."""
 
 
+def drop_what_was_not_sent(transport: asyncio.Transport | None) -> None:
+    """Breaks a connection off that is being closed: with bytes to be sent it would wait, perhaps for ever, for a server
+    to take them."""
+    if transport is not None and transport.is_closing():
+        # asyncio raises this where the last bytes have been taken meanwhile, and all is closed.
+        with contextlib.suppress(AttributeError):
+            transport.abort()
+
+
 class Connector(aiohttp.TCPConnector):
     """aiohttp's own, and notes which connection a call is given: there is no other way to it before an answer comes."""
 

@@ -26,6 +26,7 @@ from grpc_bridge.conf import BridgeSettings, load_settings
 from grpc_bridge.limits import all_calls
 from grpc_bridge.registry import Registry, discovered_registry
 from grpc_bridge.server.health import WATCH, Health
+from grpc_bridge.server.logs import leave_lost_callers_out
 from grpc_bridge.server.options import ServerOptions
 from grpc_bridge.shutdown import end_calls, turn_away
 from grpc_bridge.transports.grpcio import GrpcioBridge
@@ -181,6 +182,7 @@ async def serve(options: ServerOptions, announce: Announce, lifeline: int | None
     """
     loop, request = asyncio.get_running_loop(), StopRequest()
     server = NativeServer(options)
+    leave_lost_callers_out()
     await server.start()
     if threading.current_thread() is threading.main_thread():
         for number in STOP_SIGNALS if lifeline is None else (signal.SIGTERM,):

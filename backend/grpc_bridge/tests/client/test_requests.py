@@ -373,3 +373,27 @@ def settled(made: list[int]) -> bool:
     before = len(made)
     threading.Event().wait(0.3)
     return len(made) != before
+
+
+async def test_a_connection_that_closed_by_itself_is_not_broken_off(serve: Serve) -> None:
+    """Once, asyncio's error there left the caller waiting for ever."""
+    read_on = threading.Event()
+
+    def script(peer: Peer) -> None:
+        read_on.wait(20)
+        peer.rest()
+
+    closed = asyncio.Event()
+
+    class Protocol(asyncio.Protocol):
+        def connection_lost(self, exc: Exception | None) -> None:
+            closed.set()
+
+    address = serve(script).target.split(":")
+    transport, _ = await asyncio.get_running_loop().create_connection(Protocol, address[0], int(address[1]))
+    transport.write(b"x" * 20_000_000)
+    transport.close()
+    assert transport.get_write_buffer_size()
+    read_on.set()
+    await asyncio.wait_for(closed.wait(), 20)
+    pool.drop_what_was_not_sent(transport)

@@ -118,8 +118,9 @@ def test_streams_of_all_workers_get_all_changes_of_another_process(server: Serve
         assert [one.result() for one in follows] == [happened] * STREAMS
 
 
-@pytest.mark.parametrize("who", ["customer", "staff"])
-@pytest.mark.parametrize(("end_workers", "leaves_a_status"), [(kill_workers, False), (reload_workers, True)])
+@pytest.mark.parametrize(
+    ("who", "end_workers", "leaves_a_status"), [("customer", kill_workers, False), ("staff", reload_workers, True)]
+)
 def test_a_client_that_resumes_misses_nothing_when_workers_end(
     server: Server, cookies: dict[str, str], who: str, end_workers: Callable[[Server], None], leaves_a_status: bool
 ):
@@ -138,7 +139,8 @@ def test_a_client_that_resumes_misses_nothing_when_workers_end(
                         if not update.HasField("order"):
                             continue
                         seen.append((update.order.id, update.order.version))
-                        if len(seen) == 5 * ORDERS:
+                        # On a slow machine the changes may be over first. Then the end of the workers is still to come.
+                        if len(seen) == 5 * ORDERS and breaks + statuses:
                             break
                         if len(seen) % BEFORE_EACH_END == 0:
                             end_workers(server)
