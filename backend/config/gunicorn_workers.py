@@ -40,6 +40,11 @@ LOOP_SECONDS = 1.0
 LAST_SECONDS = 2.0
 """How long the answers of calls that are ended last of all may take to reach their callers."""
 
+MAX_LINGERING = 64
+"""How many connections may be waited for at a time to be closed by their callers. Those beyond are closed at once."""
+
+_lingering = threading.BoundedSemaphore(MAX_LINGERING)
+
 
 class _Alive:
     """The attribute `alive` of a worker, which tells it when it becomes false. To read it costs nothing more."""
@@ -153,6 +158,27 @@ class Connection(ASGIProtocol):
             self._close_transport()
 
 
+class ThreadConnection(gthread.TConn):
+    """A connection of a worker with threads."""
+
+    def close(self, graceful: bool = False) -> None:
+        """Closes the connection. After an answer it is waited, for two seconds at most, for the caller to do so first.
+
+        gunicorn waits in the thread that takes connections and hands requests out, so that one caller who forgets to
+        close a connection would hold up all others.
+        """
+        if graceful and _lingering.acquire(blocking=False):
+            threading.Thread(target=self._linger, name="linger").start()
+        else:
+            super().close()
+
+    def _linger(self) -> None:
+        try:
+            super().close(graceful=True)
+        finally:
+            _lingering.release()
+
+
 class ThreadWorker(_Draining, GunicornThreadWorker):
     """gunicorn's worker with threads."""
 
@@ -163,4 +189,5 @@ class ThreadWorker(_Draining, GunicornThreadWorker):
 
 # gunicorn has no other place for them.
 gasgi.ASGIProtocol = Connection
+gthread.TConn = ThreadConnection
 gthread.STOP_KEEPALIVE_LINGER = LINGER_SECONDS

@@ -23,13 +23,15 @@ if TYPE_CHECKING:
 _unary_calls: set[Call] = set()
 _streams: set[Call] = set()
 
-_stream_refusal: Callable[[], StatusError] | None = None
-"""Makes the error for each stream that is not taken any more, once that is so."""
+Refusal = Callable[["Call"], StatusError | None]
+"""Gives the error of a call that is not taken any more, None for one that is."""
+
+_refusal: Refusal | None = None
 
 
 def enter(call: Call) -> None:
     """Counts a call that begins now. Raises `StatusError` RESOURCE_EXHAUSTED, and does not count it, if it is too many,
-    and what `refuse_streams` was given if it is a stream that comes too late.
+    and what the function gives that `refuse` was given.
 
     Of calls that begin in several threads at the same moment more may be turned away than need be, never too few.
     """
@@ -39,20 +41,20 @@ def enter(call: Call) -> None:
         if maximum is not None and len(_streams) > maximum:
             _streams.discard(call)
             raise StatusError(StatusCode.RESOURCE_EXHAUSTED, "Concurrent stream limit exceeded!")
-        if _stream_refusal is not None:
-            _streams.discard(call)
-            raise _stream_refusal()
     else:
         _unary_calls.add(call)
         maximum = call.plan.max_calls
         if maximum is not None and len(_unary_calls) > maximum:
             _unary_calls.discard(call)
-            raise too_many_calls()
+            raise StatusError(StatusCode.RESOURCE_EXHAUSTED, "Concurrent RPC limit exceeded!")  # grpcio's words
+    if _refusal is not None and (error := _refusal(call)) is not None:
+        leave(call)
+        raise error
 
 
-def too_many_calls() -> StatusError:
-    """Gives the error of a unary call that is one too many, in grpcio's words."""
-    return StatusError(StatusCode.RESOURCE_EXHAUSTED, "Concurrent RPC limit exceeded!")
+def refuses_some() -> bool:
+    """Whether `enter` may refuse calls although there is room for them."""
+    return _refusal is not None
 
 
 def leave(call: Call) -> None:
@@ -60,13 +62,13 @@ def leave(call: Call) -> None:
     (_unary_calls if call.plan.is_unary else _streams).discard(call)
 
 
-def refuse_streams(refusal: Callable[[], StatusError] | None) -> None:
-    """Takes no more streams: each ends with the error that `refusal` makes for it. None takes them again.
+def refuse(refusal: Refusal | None) -> None:
+    """Takes no more calls for which `refusal` gives an error. None takes them all again.
 
-    Whatever stream it does not refuse is among `all_calls` by the time this returns.
+    Whatever call it would refuse and came before is among `all_calls` by the time this returns.
     """
-    global _stream_refusal
-    _stream_refusal = refusal
+    global _refusal
+    _refusal = refusal
 
 
 def open_calls() -> tuple[int, int]:
@@ -82,7 +84,7 @@ def all_calls() -> list[Call]:
 def _forget() -> None:
     _unary_calls.clear()
     _streams.clear()
-    refuse_streams(None)
+    refuse(None)
 
 
 os.register_at_fork(after_in_child=_forget)

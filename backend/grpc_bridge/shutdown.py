@@ -14,12 +14,11 @@ import asyncio
 import random
 import signal
 import threading
-from collections.abc import Iterable
-from functools import partial
+from collections.abc import Callable, Iterable
 from types import FrameType
 
 from grpc_bridge.call import Call
-from grpc_bridge.limits import all_calls, refuse_streams
+from grpc_bridge.limits import all_calls, refuse
 from grpc_bridge.loops import tell_loop
 from grpc_bridge.protocol.status import StatusCode, StatusError
 
@@ -34,6 +33,9 @@ MS_FOR_EACH = 2
 LONGEST_SPREAD_MS = 30_000
 """Callers come back within a second, or within so many milliseconds for each stream that was open: 500 a second."""
 
+QUIET_TURNS, TURN_SECONDS = 5, 0.02
+"""No call is on its way any more when none has come for so many turns of the event loop, each at least so long."""
+
 MESSAGE = "The server is shutting down"
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -47,8 +49,34 @@ def drain(*, everything: bool = False) -> int:
     number of times, but not in a handler of `signal.signal`, which may interrupt what it would have to wait for.
     """
     spread_ms = _spread_ms(len(all_calls()))
-    refuse_streams(partial(_unavailable, spread_ms))
+
+    def refusal(call: Call) -> StatusError | None:
+        is_stream = call.method.request_streaming or call.method.response_streaming
+        return _unavailable(spread_ms) if is_stream else None
+
+    refuse(refusal)
     return end_calls(call for call in all_calls() if everything or call.method.response_streaming)
+
+
+async def turn_away(is_spared: Callable[[Call], bool]) -> None:
+    """Ends every call that comes from now on, but for those that are spared, and waits until none comes any more.
+
+    For a server that drops without a word what it has received and not handed over yet when it is told to end. With
+    callers that do not heed the hint that may take for ever: whoever calls this should set a limit.
+    """
+    spread_ms, quiet = _spread_ms(len(all_calls())), 0
+
+    def refusal(call: Call) -> StatusError | None:
+        nonlocal quiet
+        if is_spared(call):
+            return None
+        quiet = 0
+        return _unavailable(spread_ms)
+
+    refuse(refusal)
+    while quiet < QUIET_TURNS:
+        quiet += 1
+        await asyncio.sleep(TURN_SECONDS)
 
 
 def end_calls(calls: Iterable[Call]) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -99,14 +100,17 @@ class Envoy:
 
 
 @contextlib.contextmanager
-def running_envoy(directory: Path, *, web: str = NOBODY, grpc: str, edge: str = FREE) -> Iterator[Envoy]:
-    """Runs Envoy before these servers, which run already, until the end of the block. `edge` is where it listens.
+def running_envoy(
+    directory: Path, *, web: str = NOBODY, grpc: str, edge: str = FREE, replica: str = ""
+) -> Iterator[Envoy]:
+    """Runs Envoy before these servers, which run already, until the end of the block. `edge` is where it listens,
+    `replica` another server of `web`.
 
     Raises `ServerError` if it does not start, or does not end by itself when told to.
     """
     directory.mkdir(parents=True, exist_ok=True)
     config, admin, log_path = directory / "envoy.yaml", directory / "admin", directory / "envoy.log"
-    config.write_text(envoy_config.configuration(FREE, edge, web, grpc, in_process=FREE))
+    config.write_text(_with_replica(envoy_config.configuration(FREE, edge, web, grpc, in_process=FREE), web, replica))
     command = [
         *envoy_config.command(program(), config, FLUSH_MS),
         *("--concurrency", str(CONCURRENCY), "--admin-address-path", str(admin)),
@@ -129,6 +133,20 @@ def running_envoy(directory: Path, *, web: str = NOBODY, grpc: str, edge: str = 
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+def _with_replica(text: str, web: str, replica: str) -> str:
+    if not replica:
+        return text
+    line = re.compile(rf"( +)- endpoint:\n.*\n.*{_place(web)}.*\n")
+    changed, count = line.subn(lambda found: found[0] + found[0].replace(_place(web), _place(replica)), text)
+    assert count == 1, "web has one endpoint"
+    return changed
+
+
+def _place(address: str) -> str:
+    host, _, port = address.rpartition(":")
+    return f"address: {host}, port_value: {port} "
 
 
 def _ask(admin: str, path: str) -> str:

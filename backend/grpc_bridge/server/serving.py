@@ -2,6 +2,7 @@
 
 start      servicers are found, addresses are bound, calls are taken; health says when the databases are there
 SIGTERM    health says NOT_SERVING; calls still come in for `unready_seconds`, until everybody has heard of it
+then       calls that still come end with UNAVAILABLE, for a moment, until what has been received is handed over
 then       no more calls, no more connections. Those that are open have `grace_seconds` to end
 then       what is still open ends with UNAVAILABLE and a hint when to call again: see `grpc_bridge/shutdown.py`
 SIGTERM    a second one ends the waiting at once. So does SIGINT, the first and the second
@@ -20,19 +21,24 @@ import grpc
 from grpc_health.v1 import health
 from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
+from grpc_bridge.call import Call
 from grpc_bridge.conf import BridgeSettings, load_settings
 from grpc_bridge.limits import all_calls
 from grpc_bridge.registry import Registry, discovered_registry
 from grpc_bridge.server.health import WATCH, Health
 from grpc_bridge.server.logs import leave_lost_callers_out
 from grpc_bridge.server.options import ServerOptions
-from grpc_bridge.shutdown import end_calls
+from grpc_bridge.shutdown import end_calls, turn_away
 from grpc_bridge.transports.grpcio import GrpcioBridge
 
 logger = logging.getLogger("grpc_bridge")
 
 LAST_SECONDS = 2.0
 """How long calls that have been ended may take to tell their callers."""
+
+TURN_AWAY_SECONDS = 0.4
+"""How long calls are turned away at the most: who is told to come back does so later (`shutdown.FIRST_MS`), and then
+has heard by HTTP/2 that this server ends."""
 
 TELL_SECONDS = 0.1
 """How long it may take to tell who watches health that it has changed."""
@@ -133,6 +139,11 @@ class NativeServer:
         if self._health is not None:
             await self._health.stop()
         await request.within(self._options.unready_seconds)
+        # Of what grpcio has received it hands over one call after the other. Those that are left when it stops it ends
+        # with CANCELLED, by which no client knows that it may call again.
+        turning_away = asyncio.ensure_future(turn_away(_is_probe))
+        await request.within(TURN_AWAY_SECONDS, turning_away)
+        turning_away.cancel()
         # grpcio would cut off what is open after its own time of grace. What ends here has a status to send.
         stopping = asyncio.ensure_future(self._server.stop(self._options.grace_seconds + LAST_SECONDS))
         # Who watches health would do so for ever. It is told first.
@@ -144,6 +155,10 @@ class NativeServer:
             await asyncio.wait((stopping,), timeout=LAST_SECONDS)
             await self._server.stop(None)
         await stopping
+
+
+def _is_probe(call: Call) -> bool:
+    return call.context.path.startswith(f"/{HEALTH}/")
 
 
 def _end_watches() -> None:

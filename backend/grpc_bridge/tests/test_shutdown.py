@@ -16,7 +16,7 @@ import grpc_bridge
 from grpc_bridge import limits
 from grpc_bridge.call import Call
 from grpc_bridge.conf import BridgeSettings
-from grpc_bridge.limits import enter, leave, open_calls, refuse_streams
+from grpc_bridge.limits import enter, leave, open_calls, refuse
 from grpc_bridge.protocol.status import StatusCode, StatusError
 from grpc_bridge.registry import Registry
 from grpc_bridge.shutdown import (
@@ -25,14 +25,18 @@ from grpc_bridge.shutdown import (
     MESSAGE,
     MS_FOR_EACH,
     PUSHBACK,
+    QUIET_TURNS,
     SPREAD_MS,
+    TURN_SECONDS,
     drain_at_signals,
     end_calls,
+    turn_away,
 )
 from grpc_bridge.testing import Client
 from grpc_bridge.tests.calls import admitted
-from grpc_bridge.tests.raw import BODY, not_django, registry_of, scope, status_of
+from grpc_bridge.tests.raw import ASGI, BODY, WSGI, environ, not_django, registry_of, scope, status_of
 from grpc_bridge.transports.asgi import AsgiBridge
+from grpc_bridge.transports.wsgi import WsgiBridge
 
 UNARY = grpc.unary_unary_rpc_method_handler
 RESPONSES = grpc.unary_stream_rpc_method_handler
@@ -43,11 +47,11 @@ TOLD = (StatusCode.UNAVAILABLE, MESSAGE)
 
 
 @pytest.fixture(autouse=True)
-def streams_are_taken_again() -> Iterator[None]:
+def calls_are_taken_again() -> Iterator[None]:
     """The process goes on."""
     assert open_calls() == (0, 0)
     yield
-    refuse_streams(None)
+    refuse(None)
     assert open_calls() == (0, 0)
 
 
@@ -125,6 +129,35 @@ def test_no_more_streams_are_taken(kind: Callable[..., Any]) -> None:
 def test_unary_calls_are_taken_still(opened: Callable[..., Call]) -> None:
     grpc_bridge.drain()
     assert opened(UNARY).context.active
+
+
+@pytest.mark.parametrize("kind", [UNARY, RESPONSES, UPLOAD, BOTH])
+async def test_all_are_turned_away_but_who_is_spared_and_who_is_in(
+    opened: Callable[..., Call], kind: Callable[..., Any]
+) -> None:
+    before, spared = opened(kind), admitted(kind(echo))
+    turning_away = asyncio.ensure_future(turn_away(lambda call: call is spared))
+    await asyncio.sleep(0)
+    call = admitted(kind(echo))
+    with pytest.raises(StatusError) as caught:
+        enter(call)
+    assert (caught.value.code, caught.value.message) == TOLD
+    assert hint_of(caught.value.trailers) >= FIRST_MS
+    enter(spared)
+    assert set(limits.all_calls()) == {before, spared}
+    leave(spared)
+    assert before.context.active
+    await turning_away
+
+
+async def test_turning_away_goes_on_while_calls_come() -> None:
+    turning_away = asyncio.ensure_future(turn_away(lambda call: False))
+    for _ in range(3 * QUIET_TURNS):
+        await asyncio.sleep(TURN_SECONDS)
+        with pytest.raises(StatusError):
+            enter(admitted(UNARY(echo)))
+        assert not turning_away.done()
+    await turning_away
 
 
 def test_a_forked_child_takes_streams(opened: Callable[..., Call]) -> None:
@@ -238,3 +271,32 @@ async def test_a_call_ends_that_has_not_waited_yet() -> None:
     bridge = AsgiBridge(not_django, registry_of(Wait=UNARY(wait)), BridgeSettings())
     await asyncio.wait_for(bridge(scope("Wait"), receive, send), 10.0)
     assert status_of(b"".join(event["body"] for event in sent[1:])) == TOLD
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+@pytest.mark.parametrize("transport", [ASGI, WSGI])
+async def test_whoever_is_turned_away_hears_of_it_however_plain_the_call(transport: str, is_async: bool) -> None:
+    async def echo_async(request: bytes, context: Any) -> bytes:
+        return request
+
+    registry = registry_of(Method=UNARY(echo_async if is_async else echo))
+    bridge: Any = (AsgiBridge if transport == ASGI else WsgiBridge)(not_django, registry, BridgeSettings())
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": BODY, "more_body": False}
+
+    async def send(event: Any) -> None:
+        sent.append(event)
+
+    async def answer() -> bytes:
+        if transport == WSGI:
+            return b"".join(bridge(environ("Method"), lambda *start: None))
+        sent.clear()
+        await bridge(scope("Method"), receive, send)
+        return b"".join(event["body"] for event in sent[1:])
+
+    for _ in range(2):  # the second head is known
+        assert status_of(await answer())[0] is StatusCode.OK
+    refuse(lambda call: StatusError(*TOLD))
+    assert status_of(await answer()) == TOLD

@@ -19,7 +19,7 @@ from grpc_bridge.call_log import is_on as is_logging
 from grpc_bridge.context import AsyncContext
 from grpc_bridge.lifecycle import AsyncCallThread, thread_of_call
 from grpc_bridge.limits import _unary_calls as unary_calls
-from grpc_bridge.limits import too_many_calls
+from grpc_bridge.limits import enter, refuses_some
 from grpc_bridge.loops import continued
 from grpc_bridge.plan import Plan
 from grpc_bridge.protocol.status import StatusError
@@ -80,9 +80,9 @@ async def _work(call: Call, context: AsyncContext, request: AsgiRequest) -> byte
     plan = call.plan
     maximum = plan.max_calls
     try:
-        if maximum is not None and len(unary_calls) > maximum:
+        if (maximum is not None and len(unary_calls) > maximum) or refuses_some():
             unary_calls.discard(call)
-            raise too_many_calls()
+            enter(call)
         event = await request.receive()
         if event["type"] != "http.request" or event.get("more_body") or "body" not in event:
             message: bytes | None = await request.message_in_pieces(call, event)

@@ -18,6 +18,7 @@ from grpc_bridge.call_state import CallSource
 from grpc_bridge.context import SyncContext
 from grpc_bridge.lifecycle import call_finished, has_connections, nobody_cares
 from grpc_bridge.limits import _unary_calls as unary_calls
+from grpc_bridge.limits import refuses_some
 from grpc_bridge.plan import Plan
 from grpc_bridge.transports.wsgi_reply import OK, Environ, Reply, StartResponse
 
@@ -48,7 +49,7 @@ def unary_answer(plan: Plan, source_type: Callable[[Environ], CallSource]) -> An
             return None
         message = only_message(data, max_message) if len(data) == size else None
         unary_calls.add(call)
-        if message is None or (max_calls is not None and len(unary_calls) > max_calls):
+        if message is None or (max_calls is not None and len(unary_calls) > max_calls) or refuses_some():
             unary_calls.discard(call)
             environ["wsgi.input"] = io.BytesIO(data)
             return None

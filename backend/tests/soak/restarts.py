@@ -156,6 +156,7 @@ class Restarts:
     async def _disrupt(self, disruption: Disruption) -> None:
         before, began = len(self._shop.acknowledged), time.monotonic()
         repeated = self._shop.repeated.total()
+        self._shop.phase = disruption.name
         try:
             await asyncio.to_thread(disruption.happen)
         except ServerError as error:

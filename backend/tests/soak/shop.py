@@ -67,6 +67,8 @@ class Shop:
     """By place: when the newest order was asked for that has been acknowledged since, on the monotonic clock."""
     seconds: list[float] = field(default_factory=list)
     """How long each order took, with all its attempts."""
+    phase: str = "before all"
+    """What is done to the servers meanwhile, for problems."""
     closed: asyncio.Event = field(default_factory=asyncio.Event)
     """Nobody begins anything new."""
     _open: deque[pb.Order] = field(default_factory=deque)
@@ -157,7 +159,7 @@ class Shop:
                 # What was repeated may have come second: then the first attempt was not lost, only late.
                 is_second = code is StatusCode.FAILED_PRECONDITION and moving is not None and is_repeated
                 if not (code in REPEATED or is_second) or time.monotonic() - began > ATTEMPTS_SECONDS:
-                    self.problems.append(str(error))
+                    self.problems.append(f"{self.phase}: {error}, asked {time.monotonic() - asked:.3f} s ago")
                     return None
                 is_repeated, uncertain = True, True
                 self.repeated[f"{error.outcome}"] += 1

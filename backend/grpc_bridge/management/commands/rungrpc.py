@@ -20,7 +20,7 @@ from django.db import connections
 from django.utils import autoreload
 
 from grpc_bridge.server.options import ChannelOption, ServerOptions, Tls
-from grpc_bridge.server.serving import LAST_SECONDS, StartError, serve
+from grpc_bridge.server.serving import LAST_SECONDS, TURN_AWAY_SECONDS, StartError, serve
 from grpc_bridge.server.workers import CANNOT_START, Reserved, Workers
 
 DEFAULTS = ServerOptions()
@@ -122,7 +122,7 @@ class Command(BaseCommand):
                 return CANNOT_START
             return 0
 
-        stop_seconds = options.unready_seconds + options.grace_seconds + LAST_SECONDS
+        stop_seconds = options.unready_seconds + TURN_AWAY_SECONDS + options.grace_seconds + LAST_SECONDS
         code = Workers(count, work, stop_seconds, lambda: self._announce(reserved.addresses)).run()
         reserved.close()
         if code:
