@@ -282,9 +282,10 @@ async def test_whoever_is_turned_away_hears_of_it_however_plain_the_call(transpo
     registry = registry_of(Method=UNARY(echo_async if is_async else echo))
     bridge: Any = (AsgiBridge if transport == ASGI else WsgiBridge)(not_django, registry, BridgeSettings())
     sent: list[Any] = []
+    body: list[Any] = []
 
     async def receive() -> Any:
-        return {"type": "http.request", "body": BODY, "more_body": False}
+        return body.pop() if body else await asyncio.get_running_loop().create_future()
 
     async def send(event: Any) -> None:
         sent.append(event)
@@ -293,6 +294,7 @@ async def test_whoever_is_turned_away_hears_of_it_however_plain_the_call(transpo
         if transport == WSGI:
             return b"".join(bridge(environ("Method"), lambda *start: None))
         sent.clear()
+        body.append({"type": "http.request", "body": BODY, "more_body": False})
         await bridge(scope("Method"), receive, send)
         return b"".join(event["body"] for event in sent[1:])
 
