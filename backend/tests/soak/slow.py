@@ -76,13 +76,16 @@ class Scenario:
         return ENVOY_BYTES if service == ENVOY else self.server_bytes
 
 
+def echo_scenario(size: int) -> Scenario:
+    """Gives the one with messages of so many bytes, which is a multiple of 1024."""
+    request = echo_pb2.ServerStreamingEchoRequest(message="x" * size, message_count=MESSAGES)
+    return Scenario(f"{size // KIB} KiB messages", ECHO_STREAM, request, COPIES * size + OVERHEAD_BYTES)
+
+
 def scenarios(stack: Stack) -> list[Scenario]:
     """Gives what is asked for: far more than any server may hold."""
     staff = stack.data("prepare", "1", "1")["staff"][0]
     history = stack.data("history", str(EVENTS))
-
-    def echo(size: int) -> Message:
-        return echo_pb2.ServerStreamingEchoRequest(message="x" * size, message_count=MESSAGES)
 
     def is_whole(messages: Sequence[Message]) -> str:
         seen = [[one.order.id, one.order.version] for one in messages if one.HasField("order")]  # type: ignore[attr-defined]
@@ -90,8 +93,8 @@ def scenarios(stack: Stack) -> list[Scenario]:
 
     resume = orders_pb2.StreamOrderUpdatesRequest(resume_token=history["token"])
     return [
-        Scenario("256 KiB messages", ECHO_STREAM, echo(256 * KIB), COPIES * 256 * KIB + OVERHEAD_BYTES),
-        Scenario("1 KiB messages", ECHO_STREAM, echo(KIB), COPIES * KIB + OVERHEAD_BYTES),
+        echo_scenario(256 * KIB),
+        echo_scenario(KIB),
         Scenario("order updates", UPDATES, resume, CHUNK_BYTES, staff["cookie"], is_whole),
     ]
 
@@ -233,18 +236,17 @@ class Aside:
 
 
 async def run(
-    stack: Stack, places: dict[str, list[Service]], options: Options, report: Report, names: Sequence[str] = ()
+    stack: Stack, places: dict[str, list[Service]], options: Options, report: Report, chosen: Sequence[Scenario] = ()
 ) -> None:
-    """Tries running servers: places with the services that answer there. Without `names` by all scenarios."""
-    found = await asyncio.to_thread(scenarios, stack)
+    """Tries running servers: places with the services that answer there. By all scenarios if none is chosen."""
+    found = chosen or await asyncio.to_thread(scenarios, stack)
     for place, services in places.items():
         routes = [route for route in stack.routes() if route.place == place]
         aside = Aside(routes, report)
         task = asyncio.ensure_future(aside.run())
         readers = SlowReaders(stack, place, services, options, report)
         for scenario in found:
-            if not names or scenario.name in names:
-                await readers.run(scenario)
+            await readers.run(scenario)
         report.figures.setdefault("clients that do not read", []).extend(readers.rows)
         report.figures.setdefault("clients that hardly write", []).extend(
             await slow_writers(place, routes, services, options, report)

@@ -18,7 +18,7 @@ from tests.soak.stack import IN_PROCESS, Plan, Stack, running_stack
 from tests.soak.usage import IS_KNOWN
 
 OPTIONS = Options(
-    streams=24, rate=20, seconds=2.0, customers=4, buyers=4, clerks=2, followers=8, pause=0.05, calm=0.4, readers=6,
+    streams=24, rate=20, seconds=1.5, customers=4, buyers=4, clerks=2, followers=8, pause=0.05, calm=0.3, readers=6,
     waves=1, hold=1.0,
 )  # fmt: skip
 
@@ -70,5 +70,6 @@ def test_clients_that_do_not_read_cost_a_bounded_memory(database: Database):
     plan = Plan(1, has_envoy=False, has_demo=False, settings=slow.SETTINGS)
     report = Report("slow")
     with running_stack(plan, database) as stack:
-        asyncio.run(slow.run(stack, {IN_PROCESS: [stack.web]}, OPTIONS, report, names=["256 KiB messages"]))
+        chosen = [slow.echo_scenario(256 * slow.KIB)]
+        asyncio.run(slow.run(stack, {IN_PROCESS: [stack.web]}, OPTIONS, report, chosen))
     check(report, stack)
