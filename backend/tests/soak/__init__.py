@@ -12,7 +12,7 @@ SQLite, where there is none), gunicorn, rungrpc and Envoy, with the settings and
                step that is lost or there twice, wrong stock, a follower who misses an update or sees one twice, a
                server that does not come back, and a status by which a client cannot know that it may call again.
     slow       clients that do not read, and that write one byte after the other. Fails for memory beyond a bound,
-               memory that is kept, and others who are not served meanwhile.
+               memory that adds up, and others who are not served meanwhile.
 
 The exit code is 1 if anything failed. Figures are printed and written to `test-results/soak.json`. `test_soak.py` runs
 a short version of it all with the other tests.

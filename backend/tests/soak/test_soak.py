@@ -1,4 +1,4 @@
-"""A short version of `make soak`, for every day: the same parts with small figures, against gunicorn alone."""
+"""A short version of `make soak`, for every day: the same parts with small figures, against gunicorn's `asgi` alone."""
 
 from __future__ import annotations
 
@@ -10,18 +10,16 @@ import psycopg
 import pytest
 
 from tests.databases import Database, copied_database
-from tests.servers import KINDS, WSGI
 from tests.soak import load, restarts, slow
 from tests.soak.options import Options
 from tests.soak.report import Report
 from tests.soak.restarts import Disruption
-from tests.soak.slow import SPARE_THREADS
 from tests.soak.stack import IN_PROCESS, Plan, Stack, running_stack
 from tests.soak.usage import IS_KNOWN
 
 OPTIONS = Options(
-    streams=24, rate=20, seconds=3.0, customers=4, buyers=4, clerks=2, followers=8, pause=0.05, calm=0.7, readers=6,
-    waves=1, hold=1.5,
+    streams=24, rate=20, seconds=1.5, customers=4, buyers=4, clerks=2, followers=8, pause=0.05, calm=0.3, readers=6,
+    waves=1, hold=1.0,
 )  # fmt: skip
 
 pytestmark = pytest.mark.timeout(240)
@@ -68,11 +66,10 @@ def test_streams_and_calls_at_once_end_without_an_error(database: Database):
 
 
 @pytest.mark.skipif(not IS_KNOWN, reason="only Linux tells how much memory a process has")
-@pytest.mark.parametrize("worker", KINDS)
-def test_clients_that_do_not_read_cost_a_bounded_memory(database: Database, worker: str):
-    threads = {"WEB_THREADS": str(OPTIONS.readers + SPARE_THREADS)} if worker == WSGI else {}
-    plan = Plan(1, worker, has_envoy=False, has_demo=False, settings=slow.SETTINGS, web_environment=threads)
+def test_clients_that_do_not_read_cost_a_bounded_memory(database: Database):
+    plan = Plan(1, has_envoy=False, has_demo=False, settings=slow.SETTINGS)
     report = Report("slow")
     with running_stack(plan, database) as stack:
-        asyncio.run(slow.run(stack, {IN_PROCESS: [stack.web]}, OPTIONS, report, names=["256 KiB messages"]))
+        chosen = [slow.echo_scenario(256 * slow.KIB)]
+        asyncio.run(slow.run(stack, {IN_PROCESS: [stack.web]}, OPTIONS, report, chosen))
     check(report, stack)
