@@ -12,11 +12,11 @@ from tests.servers import BACKEND_DIR
 
 PROGRAM = """
 import config.{name}
-from django.core.signals import request_finished, request_started
-from grpc_bridge.lifecycle import _heard_beyond_django
-print(_heard_beyond_django(request_started), _heard_beyond_django(request_finished))
+from django.core.signals import request_finished
+from grpc_bridge.lifecycle import _finished, _started
+print(_started.is_beyond_django(), _finished.is_beyond_django())
 request_finished.connect(receiver := lambda **_: None)
-print(_heard_beyond_django(request_finished))
+print(_finished.is_beyond_django())
 """
 
 
