@@ -17,12 +17,12 @@ from tests.contract.test_deadline import (  # noqa: F401
     test_a_stream_is_ended_on_time,
     test_a_stream_that_never_pauses_is_ended_on_time,
     test_a_unary_call_is_answered_on_time,
-    test_no_time_at_all,
     test_the_handler_learns_of_it_while_it_waits_for_a_request,
     test_the_handler_of_a_stream_learns_of_it,
     test_the_handler_of_a_unary_call_learns_of_it,
     test_time_remaining,
 )
+from tests.contract.test_deadline import test_no_time_at_all as no_time_at_all
 from tests.contract.test_disconnect import (  # noqa: F401
     leaving,
     test_a_handler_that_waits_for_requests_is_stopped,
@@ -74,3 +74,12 @@ def control(transport: EnvoyTransport) -> Control:
 def asgi_control(control: Control) -> Control:
     """The same."""
     return control
+
+
+@pytest.mark.parametrize(
+    ("method", "timeout"),
+    [("Echo", "0m"), ("Echo", "0S"), ("Echo", "000000000000n"), ("Sleep", "0m"), ("Sleep", "0S"), ("Sleep", "1n")],
+)
+def test_no_time_at_all(transport: EnvoyTransport, flavour: str, method: str, timeout: str) -> None:
+    """grpcio makes a millisecond of a nanosecond, which is time enough for an echo."""
+    no_time_at_all(transport, flavour, method, timeout)
