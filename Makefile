@@ -76,7 +76,7 @@ fuzz: tools ## Search for requests that break the bridge, for 30 seconds (ARGS="
 soak: tools ## Load, restarts and slow callers against all servers, for some minutes (ARGS="restarts" picks a part)
 	cd backend && ../.venv/bin/python -m tests.soak $(ARGS)
 
-bench: ## Measure the bridge beside its peers, for some ten minutes (ARGS="--only micro,unary" picks some tables)
+bench: ## Measure the bridge beside its peers, for some six minutes (ARGS="--only micro,unary" picks some tables)
 	@$(PROJECT) bench $(ARGS)
 
 lint-backend: tools
