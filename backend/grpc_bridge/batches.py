@@ -69,6 +69,8 @@ def _flushed_before_waiting(
         except Exception:
             yield from flush().__await__()
             raise
+        finally:
+            argument = None  # an error's traceback has this frame: they would keep each other, and all that it has
         try:
             yield from flush().__await__()
             step, argument = work.send, (yield awaited)

@@ -273,7 +273,9 @@ class CallContext:
                 return False
             self._active = False
             self.untouched = False
-            self._early_end = error
+            # Without the frames through which it and its cause came: they know the call, and each would keep the other.
+            self._early_end = error.with_traceback(None)
+            error.__cause__ = error.__context__ = None
         self._run_callbacks()
         return True
 

@@ -121,6 +121,8 @@ def in_context(coroutine: Coroutine[Any, Any, T], context: Context) -> Generator
         except StopIteration as end:
             result: T = end.value
             return result
+        finally:
+            argument = None  # an error's traceback has this frame: they would keep each other, and all that it has
         try:
             step, argument = coroutine.send, (yield awaited)
         except GeneratorExit:
@@ -146,6 +148,8 @@ def continued(coroutine: Coroutine[Any, Any, T], awaited: Any) -> Generator[Any,
         except StopIteration as end:
             result: T = end.value
             return result
+        finally:
+            argument = None  # as above
 
 
 def tell_loop(loop: asyncio.AbstractEventLoop, callback: Callable[..., object], *arguments: Any) -> bool:

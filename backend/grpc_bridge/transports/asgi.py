@@ -215,7 +215,6 @@ class _Response:
 
     async def end(self) -> None:
         """Sends the status. Gives a caller up who does not read and whose call has been ended for it."""
-        self._call.context.on_initial_metadata = None  # or context and response would keep each other
         if not self._call.context.ended_early:
             await self._end()
             return

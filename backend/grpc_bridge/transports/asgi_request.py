@@ -114,6 +114,7 @@ class RequestBody:
         try:
             await self._watch()
         finally:
+            self._watcher = None  # whose context variables know the call
             if self._closed:
                 self._let_go()
 

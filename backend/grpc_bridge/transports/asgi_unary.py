@@ -72,7 +72,10 @@ async def _guarded(call: Call, request: AsgiRequest, work: Coroutine[Any, Any, T
             guard.request_is_there()
         else:
             request.on_taken = guard.request_is_there
-        return await continued(work, awaited)
+        try:
+            return await continued(work, awaited)
+        finally:
+            request.on_taken = None  # or request and guard would keep each other until a garbage collection
     return None
 
 

@@ -134,6 +134,8 @@ def ended_by_cancellation(coroutine: Coroutine[Any, Any, None], context: CallCon
             awaited = step(argument)
         except StopIteration:
             return
+        finally:
+            argument = None  # an error's traceback has this frame: they would keep each other, and all that it has
         try:
             step, argument = coroutine.send, (yield awaited)
         except GeneratorExit:

@@ -101,7 +101,8 @@ class HandlerGuard:
     ) -> bool:
         leave(self._call)
         self._over = True
-        self._context.on_terminate = None  # or guard and context would keep each other until a garbage collection
+        # Or context, guard and answer would keep each other until a garbage collection.
+        self._context.on_terminate = self._context.on_initial_metadata = None
         if self._handle is not None:
             self._handle.cancel()
         if self._deadline is not None:

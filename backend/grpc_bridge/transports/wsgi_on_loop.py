@@ -94,7 +94,8 @@ class _Exchange:
         if thread is not None:
             thread.waits(self._events.put, self._rest, self._serve_until)
         self._future = asyncio.run_coroutine_threadsafe(serve_call(call, self, self._send), self._loop)
-        self._future.add_done_callback(lambda _: self._events.put(None))
+        events = self._events  # a future keeps its callbacks, and this keeps the future: neither may keep the other
+        self._future.add_done_callback(lambda _: events.put(None))
 
     def events(self) -> Iterator[Event]:
         """Gives what the loop sends, until the call is over. Raises what the call on the loop raised."""
@@ -152,7 +153,7 @@ class _Exchange:
             message = next(self._messages, _END)
             self._is_reading = message is None
         except StatusError as caught:
-            error = caught
+            error = caught.with_traceback(None)  # which has this frame: each would keep the other
             self._is_reading = False
         if not self._is_reading:
             self._loop.call_soon_threadsafe(self._on_read, None if message is _END else message, error)

@@ -41,15 +41,18 @@ def unary_answer(plan: Plan, source_type: Callable[[Environ], CallSource]) -> An
         size = int(length)
         if size > max_body:
             return None
-        context = SyncContext(path, source_type(environ), None, accept_encoding)
-        call = (LoggedCall if settings.log_calls and is_logging() else Call)(plan, context)
         try:
             data = environ["wsgi.input"].read(size)
         except Exception:
             return None
         message = only_message(data, max_message) if len(data) == size else None
+        if message is None or (max_calls is not None and len(unary_calls) >= max_calls):
+            environ["wsgi.input"] = io.BytesIO(data)
+            return None
+        context = SyncContext(path, source_type(environ), None, accept_encoding)
+        call = (LoggedCall if settings.log_calls and is_logging() else Call)(plan, context)
         unary_calls.add(call)
-        if message is None or (max_calls is not None and len(unary_calls) > max_calls) or refuses_some():
+        if refuses_some():
             unary_calls.discard(call)
             environ["wsgi.input"] = io.BytesIO(data)
             return None
