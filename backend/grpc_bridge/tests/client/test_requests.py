@@ -249,7 +249,8 @@ class TestCutShort:
             call.cancel()
             await call.code()
         await asyncio.to_thread(server.stop)
-        assert received in ([b"8\r\n" + encode_frame(b"one") + b"\r\n"], [b""])
+        # All that was written, or less of it, or a connection that was gone before anything of it was read.
+        assert received in ([b"8\r\n" + encode_frame(b"one") + b"\r\n"], [b""], [])
 
     def test_with_a_server_that_takes_nothing(self, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
         """What has not been sent does not keep the connection."""
