@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from tests.servers import Server
+from tests.servers import WSGI, Server
 
 REQUEST = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
@@ -23,7 +23,7 @@ def test_a_caller_who_does_not_close_a_connection_holds_nobody_up(server: Server
     kept = [answered(server) for _ in range(5)]
     # Had each been waited for before the next was taken, the system would answer for a server that has closed the first
     # by now: with a reset, of which the second of these sends knows.
-    if server.kind == "gthread":
+    if server.kind == WSGI:
         for _ in range(2):
             kept[0].sendall(b"?")
     for connection in kept:
