@@ -13,8 +13,8 @@ from typing import Any
 import grpc
 import pytest
 
-from grpc_bridge.call import Call
 from grpc_bridge.conf import BridgeSettings
+from grpc_bridge.context import AsyncContext, SyncContext
 from grpc_bridge.limits import open_calls
 from grpc_bridge.registry import Registry
 from grpc_bridge.tests.raw import BODY, Headers, environ, not_django, registry_of, scope
@@ -146,25 +146,29 @@ async def _until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0)
 
 
-def calls_in_memory() -> int:
-    """Counts the calls that something still has, be it only they themselves."""
-    return sum(issubclass(type(one), Call) for one in gc.get_objects())
-
-
 @pytest.fixture
-def without_garbage_collection() -> Iterator[None]:
-    """What is let go is gone at once, unless it has itself."""
-    gc.collect()
+def in_memory(monkeypatch: pytest.MonkeyPatch) -> Iterator[weakref.WeakSet[Any]]:
+    """The contexts of this test's calls that something still has. There is no garbage collection: be it only they
+    themselves."""
+    contexts: weakref.WeakSet[Any] = weakref.WeakSet()
+
+    def noting(begin: Callable[..., None]) -> Callable[..., None]:
+        def begin_and_note(self: Any, *arguments: Any) -> None:
+            begin(self, *arguments)
+            contexts.add(self)
+
+        return begin_and_note
+
+    for kind in (SyncContext, AsyncContext):
+        monkeypatch.setattr(kind, "__init__", noting(kind.__init__))
     gc.disable()
-    yield
+    yield contexts
     gc.enable()
 
 
-@pytest.mark.usefixtures("without_garbage_collection")
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("end", ASGI_ENDS, ids=lambda end: end.name)
-async def test_asgi(end: AsgiEnd, method: str) -> None:
-    before = calls_in_memory()
+async def test_asgi(in_memory: weakref.WeakSet[Any], end: AsgiEnd, method: str) -> None:
     handlers = Handlers()
     application = AsgiBridge(not_django, handlers.registry(), end.settings)
     for _ in range(TIMES):
@@ -172,7 +176,7 @@ async def test_asgi(end: AsgiEnd, method: str) -> None:
         await _over_asgi(application, end, f"{method}{end.handler}", handlers.waits.is_set)
         assert open_calls() == (0, 0)
     if not end.send_fails:  # the error of `send` is the server's, and has the frames of the call
-        await _until(lambda: calls_in_memory() == before)
+        await _until(lambda: not in_memory)
 
 
 async def _over_asgi(application: AsgiBridge, end: AsgiEnd, name: str, handler_waits: Callable[[], bool]) -> None:
@@ -251,11 +255,9 @@ WSGI_ENDS = [
 ]
 
 
-@pytest.mark.usefixtures("without_garbage_collection")
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("end", WSGI_ENDS, ids=lambda end: end.name)
-async def test_wsgi(end: WsgiEnd, method: str) -> None:
-    before = calls_in_memory()
+async def test_wsgi(in_memory: weakref.WeakSet[Any], end: WsgiEnd, method: str) -> None:
     application = WsgiBridge(not_django, Handlers().registry(), end.settings)
 
     def in_the_servers_thread() -> None:
@@ -265,7 +267,7 @@ async def test_wsgi(end: WsgiEnd, method: str) -> None:
     await asyncio.to_thread(in_the_servers_thread)
     await _until(lambda: open_calls() == (0, 0))  # the background loop lets go of its calls by itself
     if end.taken:  # an answer that no server ever asks for stays with its call
-        await _until(lambda: calls_in_memory() == before)
+        await _until(lambda: not in_memory)
 
 
 def _over_wsgi(application: WsgiBridge, end: WsgiEnd, name: str) -> None:
