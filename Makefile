@@ -8,9 +8,9 @@
 # Any Python 3 will do to start with: the script looks for one that is new enough, or takes the one that PYTHON names.
 ANY_PYTHON := $(firstword $(foreach name,python3 python3.13 python3.12 python3.11 $(PYTHON),$(shell command -v $(name) 2>/dev/null)))
 # Each worker has servers and databases of its own; ARGS="-n 0" is for a debugger. Without a browser, tests wait for those
-# servers half of the time, so that there may be more workers than cores, each with whole files: it starts fewer servers.
+# servers half of the time, so that there may be more workers than cores. With whole files they start fewer servers.
 IN_PARALLEL := --dist worksteal -n auto
-IN_MORE_PARALLEL = --dist loadfile -n $(shell expr $$(getconf _NPROCESSORS_ONLN) + 2)
+MORE_WORKERS = -n $(shell expr $$(getconf _NPROCESSORS_ONLN) + 2)
 PROJECT = $(or $(ANY_PYTHON),$(error Python 3.11 or newer is needed, and no python3 was found)) backend/scripts/project.py
 PIP_COMPILE := ../../.venv/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
@@ -46,10 +46,10 @@ check-protos: tools ## Fail if the generated code does not match the .proto file
 	.venv/bin/python protos/generate.py --check
 
 test-backend: tools ## Python tests, without the browser (ARGS="-k word" picks some)
-	cd backend && ../.venv/bin/pytest $(IN_MORE_PARALLEL) --ignore=tests/e2e $(ARGS)
+	cd backend && ../.venv/bin/pytest $(MORE_WORKERS) --dist loadfile --ignore=tests/e2e $(ARGS)
 
 test-postgres: tools ## The same on PostgreSQL: one that DATABASE_URL names, or one that is started from an installed package
-	cd backend && ../.venv/bin/python scripts/postgres.py ../.venv/bin/pytest $(IN_MORE_PARALLEL) --ignore=tests/e2e $(ARGS)
+	cd backend && ../.venv/bin/python scripts/postgres.py ../.venv/bin/pytest $(MORE_WORKERS) --dist worksteal --ignore=tests/e2e $(ARGS)
 
 test-postgres-e2e: tools ## Browser tests on PostgreSQL, found or started in the same way
 	@env -u DATABASE_URL $(PROJECT) setup
