@@ -29,35 +29,28 @@ def write_in_batches(responses: AsyncGenerator[Any, None], frame: Frame, write: 
     Raises what they raise; what was ready before is written then, unless it is `write` that failed.
     """
     frames: list[bytes] = []
+    return _flushed_before_waiting(_gather(responses, frame, frames), frames, write)
 
-    async def flush() -> None:
-        if frames:
-            batch = b"".join(frames)
-            frames.clear()
-            await write(batch)
 
-    async def gather() -> None:
-        size = 0
-        try:
-            async for response in responses:
-                made = frame(response)
-                if made is None:
-                    continue
-                frames.append(made)
-                size += len(made)
-                if size >= MAX_BATCH_BYTES or len(frames) >= MAX_BATCH_MESSAGES:
-                    size = 0
-                    await flush()
-                    await asyncio.sleep(0)
-        finally:
-            await responses.aclose()
-
-    return _flushed_before_waiting(gather(), flush)
+async def _gather(responses: AsyncGenerator[Any, None], frame: Frame, frames: list[bytes]) -> None:
+    size = 0
+    try:
+        async for response in responses:
+            made = frame(response)
+            if made is None:
+                continue
+            frames.append(made)
+            size += len(made)
+            if size >= MAX_BATCH_BYTES or len(frames) >= MAX_BATCH_MESSAGES:
+                size = 0
+                await asyncio.sleep(0)
+    finally:
+        await responses.aclose()
 
 
 @types.coroutine
 def _flushed_before_waiting(
-    work: Coroutine[Any, Any, None], flush: Callable[[], Coroutine[Any, Any, None]]
+    work: Coroutine[Any, Any, None], frames: list[bytes], write: Write
 ) -> Generator[Any, Any, None]:
     step: Callable[..., Any] = work.send
     argument: Any = None
@@ -67,16 +60,23 @@ def _flushed_before_waiting(
         except StopIteration:
             break
         except Exception:
-            yield from flush().__await__()
+            yield from _flush(frames, write)
             raise
         finally:
             argument = None  # an error's traceback has this frame: they would keep each other, and all that it has
         try:
-            yield from flush().__await__()
+            yield from _flush(frames, write)
             step, argument = work.send, (yield awaited)
         except GeneratorExit:
             work.close()
             raise
         except BaseException as error:  # also of a write: whoever waits has to hear of it, or could not be closed
             step, argument = work.throw, error
-    yield from flush().__await__()
+    yield from _flush(frames, write)
+
+
+def _flush(frames: list[bytes], write: Write) -> Generator[Any, Any, None]:
+    if frames:
+        batch = b"".join(frames)
+        frames.clear()
+        yield from write(batch).__await__()

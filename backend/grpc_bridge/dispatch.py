@@ -115,11 +115,15 @@ async def run_stream_async(call: Call, request: bytes | MessageStream, write: Wr
     `request` is as in `run_unary_async`.
     """
     context, encode, plain_frame = call.context, call.encode, call.wire.plain_message
+    is_first = True
 
     def framed(response: Any) -> bytes | None:
+        nonlocal is_first
         if context.aborted:  # and the exception was swallowed; for `def` handlers grpcio goes on all the same
             return None
-        context.first_message_given()
+        if is_first:
+            is_first = False
+            context.first_message_given()
         message = encode(response)
         return plain_frame(message) if context.response_encoding is None else call.message(message)
 

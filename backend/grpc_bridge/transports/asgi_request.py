@@ -112,24 +112,23 @@ class RequestBody:
         """Receives the messages of a stream, no faster than they are taken, and ends the call when its caller goes."""
         self._watcher = asyncio.current_task()
         try:
-            await self._watch()
+            if self._call.method.request_streaming:
+                await self._receive_messages()
+            # What still arrives of a body is dropped. A cancellation does not always get here: before Python 3.12 a
+            # server that waits by asyncio.wait_for() swallows it when a piece of the body arrives at the same time.
+            while not self._closed:
+                event = await self.receive()
+                if event["type"] == "http.disconnect":
+                    self.ended = True
+                    self._call.context.disconnect()
+                    break
+                self.ended = not event.get("more_body", False)
+        except Exception:
+            self._call.context.disconnect()  # a server whose receive() fails has no caller for us any more
         finally:
             self._watcher = None  # whose context variables know the call
             if self._closed:
                 self._let_go()
-
-    async def _watch(self) -> None:
-        if self._call.method.request_streaming:
-            await self._receive_messages()
-        # What still arrives of a body is dropped. A cancellation does not always get here: before Python 3.12 a server
-        # that waits by asyncio.wait_for() swallows it when a piece of the body arrives at the same time.
-        while not self._closed:
-            event = await self.receive()
-            if event["type"] == "http.disconnect":
-                self.ended = True
-                self._call.context.disconnect()
-                return
-            self.ended = not event.get("more_body", False)
 
     async def watch_ended(self) -> None:
         """Waits until `watch` has ended, if it ever began: servers cannot take two `receive()` at the same time."""
@@ -199,6 +198,9 @@ class AsgiRequest(RequestBody):
 
     on_taken: Callable[[], None] | None = None
     """Called when it is, where the call has had to wait for it."""
+
+    response: bytes | None = None
+    """The message that answers it, where there is one alone."""
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         """`begin` follows when it is known to be a call."""

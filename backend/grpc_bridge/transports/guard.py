@@ -17,7 +17,7 @@ class Request(Protocol):
     """What is asked of the request's body."""
 
     async def watch(self) -> None:
-        """Runs beside the handler and ends the call when its caller goes."""
+        """Runs beside the handler and ends the call when its caller goes. Does not raise."""
 
     def close(self) -> None:
         """The call is over."""
@@ -75,17 +75,12 @@ class HandlerGuard:
         self._handle = None  # streams wait long, and there may be very many
         if self._request_is_there:
             self._watcher = self._loop.create_task(self._request.watch())
-            self._watcher.add_done_callback(self._watcher_done)
         else:
             self._body_timer = self._loop.call_later(self._call.settings.request_body_seconds, self._request_is_late)
 
     def _request_is_late(self) -> None:
         error = too_late(self._call)
         self._context.terminate(error.code, error.message)
-
-    def _watcher_done(self, watcher: asyncio.Task[None]) -> None:
-        if not watcher.cancelled() and watcher.exception() is not None:
-            self._context.disconnect()  # a server whose receive() fails has no caller for us any more
 
     def _terminated(self) -> None:
         """From any thread."""
