@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
@@ -21,8 +21,9 @@ from grpc_bridge.call_log import LoggedCall
 from grpc_bridge.call_state import CallSource
 from grpc_bridge.conf import BridgeSettings, load_settings
 from grpc_bridge.cors import configured_cors
+from grpc_bridge.heads import KnownHeads
 from grpc_bridge.interceptors import intercepted
-from grpc_bridge.plan import CorsHeaders, KnownHeads, Plan
+from grpc_bridge.plan import CorsHeaders, Plan
 from grpc_bridge.policy import RequestSource, SitePolicy
 from grpc_bridge.protocol.compression import ACCEPT_ENCODING, request_encoding
 from grpc_bridge.protocol.negotiation import HttpAnswer, answer_wire, classify
@@ -32,7 +33,7 @@ from grpc_bridge.protocol.wire import GRPCIO, BinaryWire
 from grpc_bridge.registry import Method, Registry
 from grpc_bridge.translated import TranslatedRequest
 
-K = TypeVar("K", bound=KnownHeads)
+K = TypeVar("K", bound=KnownHeads[Any])
 
 logger = logging.getLogger("grpc_bridge")
 

@@ -53,7 +53,7 @@ def call_started() -> None:
 
 def call_finished() -> None:
     """Sends `request_finished`, if need be. For the thread of a `def` handler, after it has run."""
-    if _thread.has_connections or _finished.is_beyond_django() or _caches_are_closed():
+    if _thread.has_connections or _finished.is_beyond_django() or caches_are_closed():
         _send(request_finished)
         _thread.has_connections = any(
             wrapper.connection is not None for wrapper in connections.all(initialized_only=True)
@@ -61,12 +61,14 @@ def call_finished() -> None:
 
 
 def nobody_cares() -> bool:
-    """Whether both of these would do nothing now. A handler may still use a database: then `call_finished` has work."""
+    """Whether both of these would do nothing now. A handler may still use a database: then `call_finished` has work.
+
+    Not to be asked where `caches_are_closed`.
+    """
     return (
         request_started.receivers == _started.django
         and request_finished.receivers == _finished.django
         and not _thread.has_connections
-        and not _caches_are_closed()
     )
 
 
@@ -109,7 +111,7 @@ connection_created.connect(_remember_connection, dispatch_uid="grpc_bridge")
 
 
 @functools.cache
-def _caches_are_closed() -> bool:
+def caches_are_closed() -> bool:
     """Whether any configured cache does something when it is closed. Most do not."""
     backends = (import_string(cache["BACKEND"]) for cache in caches.settings.values())
     return any(backend.close is not BaseCache.close for backend in backends)
@@ -157,13 +159,10 @@ class AsyncCallThread:
     To asgiref it is what a `ThreadSensitiveContext` would be to code inside it: the key of the thread.
     """
 
-    __slots__ = ("__weakref__", "_callers_thread", "_token", "is_used")
+    is_used = False
+    """Whether somebody has looked for the thread, and so perhaps made it."""
 
     _exited = False  # asks asgiref
-
-    def __init__(self) -> None:
-        self.is_used = False
-        """Whether somebody has looked for the thread, and so perhaps made it."""
 
     def __hash__(self) -> int:
         # Threads are kept in a dictionary. Most calls never have one, and need not be looked for at their end.

@@ -1,14 +1,7 @@
-"""What calls with the same head have in common. It is found out for the first of them and kept for those that follow.
-
-Clients repeat themselves: one page sends the same method, content type, host and origin with every call. So what is
-decided by these alone is decided once, and a later request only has to be seen to have the same head.
-
-What has no plan is decided about by `admission.py`. So is every request whose answer depends on more than its head.
-"""
+"""What calls with the same head have in common: how each of them is served."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -20,19 +13,6 @@ from grpc_bridge.registry import Method
 
 Pairs = Sequence[tuple[str, str]]
 CorsHeaders = Callable[[Iterable[str]], Iterable[tuple[str, str]]]
-
-DECIDING_HEADERS = (
-    "content-type", "accept", "grpc-encoding", "grpc-accept-encoding", "host", "origin", "sec-fetch-site",
-)  # fmt: skip
-"""The headers by which it is decided how a call is served. What else may decide is a matter of the settings. Of all
-others it counts that they are there, as with a cookie or a deadline."""
-
-MAX_PLANS = 1024
-"""How many plans are kept. Clients may make heads up, so there is an end to it. Whoever is beyond it is served all the
-same, only not as fast."""
-
-MEMORY_SECONDS = 60.0
-"""For how long what is kept stays when there is no more room; then clients of today are to have their turn."""
 
 STREAM_HEADERS = (
     ("cache-control", "no-cache, no-transform"),  # no cache may keep it, no proxy may compress and so collect it
@@ -124,31 +104,3 @@ class Plan:
 def encoded(headers: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
     """Gives headers as ASGI has them."""
     return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
-
-
-class KnownHeads:
-    """The plans of one application for as long as its settings hold. Each transport has a way of its own to find them.
-
-    `more` are headers that decide besides `DECIDING_HEADERS`.
-    """
-
-    def __init__(self, settings: BridgeSettings, more: Iterable[str] = ()) -> None:
-        self.settings = settings
-        self.deciding = (*DECIDING_HEADERS, *more)
-        self.forget()
-
-    def forget(self) -> None:
-        """Begins anew."""
-        self._room = MAX_PLANS
-        self._forgotten_at = time.monotonic()
-
-    def has_room(self) -> bool:
-        """Whether one more plan may be kept, which then is counted. Forgets what is old where that makes room."""
-        if self._room <= 0 and time.monotonic() >= self._forgotten_at + MEMORY_SECONDS:
-            self.forget()
-        self._room -= 1
-        return self._room >= 0
-
-    def is_full(self) -> None:
-        """Says that there is no more room, whatever was counted."""
-        self._room = 0

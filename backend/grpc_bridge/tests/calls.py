@@ -12,7 +12,8 @@ from grpc_bridge.admission import Admission, RequestHead
 from grpc_bridge.call import Call
 from grpc_bridge.conf import BridgeSettings
 from grpc_bridge.context import AsyncContext, SyncContext
-from grpc_bridge.plan import KnownHeads, Plan
+from grpc_bridge.heads import KnownHeads
+from grpc_bridge.plan import Plan
 from grpc_bridge.protocol.metadata import Metadatum, decode_metadata
 from grpc_bridge.protocol.negotiation import HttpAnswer
 from grpc_bridge.protocol.wire import BINARY, BinaryWire

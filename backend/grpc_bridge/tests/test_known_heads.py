@@ -12,7 +12,7 @@ import grpc
 import pytest
 from django.test import override_settings
 
-from grpc_bridge import plan
+from grpc_bridge import heads
 from grpc_bridge.admission import Admission
 from grpc_bridge.conf import BridgeSettings
 from grpc_bridge.protocol.frames import FLAG_COMPRESSED, encode_frame
@@ -238,7 +238,7 @@ async def test_a_proxy_s_word_decides_where_it_is_asked_for(transport: str, monk
 async def test_there_is_an_end_to_what_is_kept(
     transport: str, decisions: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plan, "MAX_PLANS", 2)
+    monkeypatch.setattr(heads, "MAX_PLANS", 2)
     site = Site(transport, is_async=True)
     for name in ("plain", "that wants text", "with a deadline"):
         await site.ask(name)
@@ -246,7 +246,7 @@ async def test_there_is_an_end_to_what_is_kept(
     for name in ("plain", "that wants text", "with a deadline"):
         await site.ask(name)
     assert decisions == ["/test.Service/Remaining"]
-    monkeypatch.setattr(plan, "MEMORY_SECONDS", 0.0)  # now there is room again, for the newest
+    monkeypatch.setattr(heads, "MEMORY_SECONDS", 0.0)  # now there is room again, for the newest
     for _ in range(2):
         await site.ask("with a deadline")
     decisions.clear()
@@ -255,10 +255,43 @@ async def test_there_is_an_end_to_what_is_kept(
     assert decisions == ["/test.Service/Unary"]
 
 
-async def test_clients_of_many_kinds_do_not_push_each_other_out(decisions: list[str]) -> None:
-    """Over WSGI heads are told apart by the names in them first, and only so many of one size are kept."""
-    site = Site(WSGI, is_async=False)
+@pytest.mark.parametrize("transport", [ASGI, WSGI])
+async def test_clients_of_many_kinds_do_not_push_each_other_out(
+    transport: str, decisions: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heads, "MAX_HEADS", 4)
+    for number in range(6):
+        monkeypatch.setitem(REQUESTS, f"of kind {number}", ("Unary", [(f"x-{number}", "x")], BODY, {}))
+    site = Site(transport, is_async=transport == ASGI)
     for _ in range(2):
         for number in range(6):
-            await site._wsgi("Unary", [(f"x-{number}", "x")], BODY)
+            await site.ask(f"of kind {number}")
     assert len(decisions) == 6 + 2
+
+
+@pytest.mark.parametrize("transport", [ASGI, WSGI])
+async def test_what_does_not_decide_may_differ_and_counts_by_its_size(
+    transport: str, decisions: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = [("x-first", "1"), ("user-agent", "a"), ("cookie", "theme=dark"), ("x-last", "1")]
+    for number, agent in enumerate(("a", "b" * 50, "c", "d" * 20_000)):
+        headers = [(name, agent if name == "user-agent" else f"{value}{number}") for name, value in many]
+        monkeypatch.setitem(REQUESTS, f"by {agent[:1]}", ("Unary", headers, BODY, {}))
+    site = Site(transport, is_async=True)
+    expected = [await site.ask(f"by {agent}") for agent in "abc"]
+    assert len({repr(answer) for answer in expected}) == 1
+    assert len(decisions) == 2  # the second one has shown what varies
+    assert status_of((await site.ask("by d"))[2])[0] == grpc.StatusCode.RESOURCE_EXHAUSTED.value[0]
+    decisions.clear()
+    assert await site.ask("by c") == expected[0]
+    assert not decisions
+
+
+async def test_no_secret_is_kept() -> None:
+    site = Site(ASGI, is_async=True)
+    bridge: Any = site._bridge
+    await site._asgi("Unary", [("cookie", "sessionid=secret"), ("authorization", "Bearer secret")], BODY)
+    (kept,) = (head for found in bridge._admission.known.heads.values() for head in found)
+    assert "secret" not in repr(
+        [getattr(kept, name) for kind in type(kept).__mro__ for name in getattr(kind, "__slots__", ())]
+    )

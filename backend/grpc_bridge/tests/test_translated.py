@@ -11,7 +11,7 @@ import pytest
 from grpc_bridge.admission import Admission
 from grpc_bridge.call import Call
 from grpc_bridge.conf import BridgeSettings
-from grpc_bridge.plan import KnownHeads
+from grpc_bridge.heads import KnownHeads
 from grpc_bridge.protocol.compression import GZIP
 from grpc_bridge.protocol.negotiation import HttpAnswer
 from grpc_bridge.registry import Registry
@@ -45,7 +45,7 @@ def decided(*entries: tuple[str, str]) -> Call | HttpAnswer:
     return admission().decide_grpcio(PATH, NativeSource(entries), None)
 
 
-def admission() -> Admission[KnownHeads]:
+def admission() -> Admission[KnownHeads[Any]]:
     registry = Registry()
     handler = grpc.unary_unary_rpc_method_handler(lambda request, context: request)
     registry.add_registered_method_handlers("test.v1.TestService", {"Method": handler})

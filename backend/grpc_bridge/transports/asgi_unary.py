@@ -10,7 +10,7 @@ the first time, and most calls never do.
 from __future__ import annotations
 
 from collections.abc import Coroutine
-from typing import Any, TypeVar
+from typing import Any
 
 from grpc_bridge import call_id
 from grpc_bridge.call import Call
@@ -27,34 +27,28 @@ from grpc_bridge.transports.asgi_request import AsgiRequest
 from grpc_bridge.transports.asgi_send import Send, send_answer
 from grpc_bridge.transports.guard import HandlerGuard
 
-T = TypeVar("T")
+_OVER = object()
 
 
 async def serve_unary(plan: Plan, request: AsgiRequest, send: Send) -> None:
     """Answers a call that has no deadline."""
     context = AsyncContext(plan.path, request, None, plan.accept_encoding)
     call = (LoggedCall if plan.settings.log_calls and is_logging() else Call)(plan, context)
-    thread, payload = AsyncCallThread(), None
+    thread = AsyncCallThread()
     token, id_token = thread_of_call.set(thread), call_id.begin(context)
     unary_calls.add(call)
-    work = _work(call, context, request)
+    handling = _handle(call, context, request)
     try:
-        awaited = work.send(None)
-    except StopIteration as end:
-        payload = end.value
+        if (awaited := _first_wait(handling, call, request)) is not _OVER:
+            await _guarded(handling, awaited, call, request)
+    finally:
         unary_calls.discard(call)
         context.finish()
-    except BaseException:
-        request.begin(call)
-        with HandlerGuard(call, request):
-            raise
-    else:
-        payload = await _guarded(call, request, work, awaited)
-    finally:
         call_id.end(id_token)
         thread_of_call.reset(token)
         if thread.is_used:
             thread.end()
+    payload = request.response
     if payload is None or not context.untouched:
         await send_answer(send, call.unary_answer(payload))
         return
@@ -64,22 +58,8 @@ async def serve_unary(plan: Plan, request: AsgiRequest, send: Send) -> None:
     await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
-async def _guarded(call: Call, request: AsgiRequest, work: Coroutine[Any, Any, T], awaited: Any) -> T | None:
-    """Goes on with a call that has to wait. From here on it can be stopped."""
-    request.begin(call)  # not before: they would keep each other until a garbage collection
-    with HandlerGuard(call, request) as guard:
-        if request.is_taken:
-            guard.request_is_there()
-        else:
-            request.on_taken = guard.request_is_there
-        try:
-            return await continued(work, awaited)
-        finally:
-            request.on_taken = None  # or request and guard would keep each other until a garbage collection
-    return None
-
-
-async def _work(call: Call, context: AsyncContext, request: AsgiRequest) -> bytes | None:
+async def _handle(call: Call, context: AsyncContext, request: AsgiRequest) -> None:
+    """Receives the request and runs the handler, and leaves its response with the request."""
     plan = call.plan
     maximum = plan.max_calls
     try:
@@ -99,10 +79,35 @@ async def _work(call: Call, context: AsyncContext, request: AsgiRequest) -> byte
             request.on_taken()
     except StatusError as error:
         context.reject(error)
-        return None
+        return
     try:
         response = await plan.method.behavior(call.decode(message), context)
-        return call.encode(response) if context.untouched or not context.drops_message else None
+        if context.untouched or not context.drops_message:
+            request.response = call.encode(response)
     except Exception as error:
         context.fail(error)
-        return None
+
+
+def _first_wait(handling: Coroutine[Any, Any, None], call: Call, request: AsgiRequest) -> Any:
+    """Runs a handler until it waits for the first time, and gives what for. Most never do."""
+    try:
+        return next(handling.__await__(), _OVER)  # unlike `send` without an exception at the end
+    except BaseException:
+        request.begin(call)
+        with HandlerGuard(call, request):
+            raise
+    return _OVER
+
+
+async def _guarded(handling: Coroutine[Any, Any, None], awaited: Any, call: Call, request: AsgiRequest) -> None:
+    """Goes on with a call that has to wait. From here on it can be stopped."""
+    request.begin(call)  # not before: they would keep each other until a garbage collection
+    with HandlerGuard(call, request) as guard:
+        if request.is_taken:
+            guard.request_is_there()
+        else:
+            request.on_taken = guard.request_is_there
+        try:
+            await continued(handling, awaited)
+        finally:
+            request.on_taken = None  # or request and guard would keep each other until a garbage collection

@@ -23,8 +23,8 @@ from grpc_bridge.call import Call
 from grpc_bridge.call_state import CallContext
 from grpc_bridge.codes import GRPCIO_CODES
 from grpc_bridge.conf import BridgeSettings
+from grpc_bridge.heads import KnownHeads
 from grpc_bridge.limits import too_much_metadata
-from grpc_bridge.plan import KnownHeads
 from grpc_bridge.protocol.frames import FLAG_COMPRESSED, HEADER, HEADER_BYTES, encode_frame
 from grpc_bridge.protocol.metadata import Metadatum, decode_metadata
 from grpc_bridge.protocol.negotiation import HttpAnswer
@@ -260,7 +260,7 @@ class GrpcioBridge(grpc.GenericRpcHandler):
     def __init__(
         self, registry: Registry, settings: BridgeSettings, *, is_secure: bool = False, is_last: bool = True
     ) -> None:
-        self._admission = Admission(registry, settings, KnownHeads)
+        self._admission: Admission[KnownHeads[Any]] = Admission(registry, settings, KnownHeads)
         self._is_secure = is_secure
         self._is_last = is_last
         self._handlers = {

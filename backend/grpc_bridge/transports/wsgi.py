@@ -19,7 +19,7 @@ from grpc_bridge.call import Call
 from grpc_bridge.conf import BridgeSettings
 from grpc_bridge.context import SyncContext
 from grpc_bridge.dispatch import run_stream, run_unary
-from grpc_bridge.lifecycle import call_finished, call_started
+from grpc_bridge.lifecycle import caches_are_closed, call_finished, call_started
 from grpc_bridge.limits import enter, leave, too_much_metadata
 from grpc_bridge.loops import callers_thread
 from grpc_bridge.plan import Plan
@@ -130,10 +130,10 @@ class WsgiBridge:
         return reply.whole(call) if isinstance(call, HttpAnswer) else _serve(call, reply)
 
     def _learn(self, plan: Plan, environ: Environ) -> Plan:
-        is_direct = (
-            "CONTENT_LENGTH" in environ and "gunicorn.socket" not in environ
-        )  # else a wait for it can be limited
-        if plan.in_one_piece and is_direct and not plan.method.is_async and "HTTP_GRPC_TIMEOUT" not in environ:
+        # Else a wait for the body can be limited.
+        is_direct = "CONTENT_LENGTH" in environ and "gunicorn.socket" not in environ
+        is_usual = "HTTP_GRPC_TIMEOUT" not in environ and not caches_are_closed()
+        if plan.in_one_piece and not plan.method.is_async and is_direct and is_usual:
             plan.answer = unary_answer(plan, WsgiRequest)
         if self._admission.known is not None:
             self._admission.known.remember(plan, environ)
