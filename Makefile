@@ -7,10 +7,9 @@
 
 # Any Python 3 will do to start with: the script looks for one that is new enough, or takes the one that PYTHON names.
 ANY_PYTHON := $(firstword $(foreach name,python3 python3.13 python3.12 python3.11 $(PYTHON),$(shell command -v $(name) 2>/dev/null)))
-# Each worker has servers and databases of its own; ARGS="-n 0" is for a debugger. Without a browser, tests wait for those
-# servers half of the time, so that there may be more workers than cores. With whole files they start fewer servers.
-IN_PARALLEL := --dist worksteal -n auto
-MORE_WORKERS = -n $(shell expr $$(getconf _NPROCESSORS_ONLN) + 2)
+# Each worker has servers and databases of its own; ARGS="-n 0" is for a debugger. Tests wait for those servers, those
+# without a browser half of the time, so that there are more workers than cores. With whole files they start fewer servers.
+workers = -n $(shell expr $$(getconf _NPROCESSORS_ONLN) + $(1))
 PROJECT = $(or $(ANY_PYTHON),$(error Python 3.11 or newer is needed, and no python3 was found)) backend/scripts/project.py
 PIP_COMPILE := ../../.venv/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
@@ -46,22 +45,22 @@ check-protos: tools ## Fail if the generated code does not match the .proto file
 	.venv/bin/python protos/generate.py --check
 
 test-backend: tools ## Python tests, without the browser (ARGS="-k word" picks some)
-	cd backend && ../.venv/bin/pytest $(MORE_WORKERS) --dist loadfile --ignore=tests/e2e $(ARGS)
+	cd backend && ../.venv/bin/pytest $(call workers,2) --dist loadfile --ignore=tests/e2e $(ARGS)
 
 test-postgres: tools ## The same on PostgreSQL: one that DATABASE_URL names, or one that is started from an installed package
-	cd backend && ../.venv/bin/python scripts/postgres.py ../.venv/bin/pytest $(MORE_WORKERS) --dist worksteal --ignore=tests/e2e $(ARGS)
+	cd backend && ../.venv/bin/python scripts/postgres.py ../.venv/bin/pytest $(call workers,2) --dist worksteal --ignore=tests/e2e $(ARGS)
 
 test-postgres-e2e: tools ## Browser tests on PostgreSQL, found or started in the same way
 	@env -u DATABASE_URL $(PROJECT) setup
 	chromium=$$(.venv/bin/python backend/scripts/browser.py) && cd backend && \
-		CHROMIUM="$$chromium" ../.venv/bin/python scripts/postgres.py ../.venv/bin/pytest tests/e2e $(IN_PARALLEL) $(ARGS)
+		CHROMIUM="$$chromium" ../.venv/bin/python scripts/postgres.py ../.venv/bin/pytest tests/e2e --dist worksteal $(call workers,1) $(ARGS)
 
 test-frontend: tools ## JavaScript tests
 	cd frontend && npm test
 
 test-e2e: setup ## Browser tests; $CHROMIUM names the browser, or one is found or installed
 	chromium=$$(.venv/bin/python backend/scripts/browser.py) && cd backend && \
-		CHROMIUM="$$chromium" ../.venv/bin/pytest tests/e2e $(IN_PARALLEL) $(ARGS)
+		CHROMIUM="$$chromium" ../.venv/bin/pytest tests/e2e --dist worksteal $(call workers,1) $(ARGS)
 
 conformance: tools ## The public gRPC conformance suite against the bridge; needs Go (ARGS=--quick for half of it)
 	cd backend && ../.venv/bin/python -m tests.conformance.run $(ARGS)
