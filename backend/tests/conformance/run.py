@@ -182,7 +182,8 @@ def _pass(run: Run, suite: Path, generated: Path, selection: tuple[str, ...]) ->
     """Gives the closing lines of the suite, and what it says before them if a case has failed."""
     command = [
         *(str(suite), "--mode", run.mode, "--conf", str(run.features), "--max-servers", str(SERVERS_AT_A_TIME)),
-        *("--known-failing", f"@{HERE / 'known_failing.txt'}", "--known-flaky", f"@{HERE / 'known_flaky.txt'}"),
+        *("--known-failing", f"@{HERE / 'known_failing.txt'}"),
+        *(("--known-flaky", f"@{HERE / 'client_known_flaky.txt'}") if run.mode == "client" else ()),
         *selection,
         *("--", *run.command),
     ]
