@@ -1,15 +1,17 @@
 """The applications called as a server would call them, without one: what each adds to a call by itself.
 
-Every application gets the same environ or scope of a browser's request, in one process, in turns; the best turn counts,
-because whatever else the machine does can only make one slower.
+Every application gets the same environ or scope of a browser's request, in one process, in turns. The quickest turn
+says what a call costs, because whatever else the machine does can only make one slower.
 """
 
 from __future__ import annotations
 
 import asyncio
 import io
+import statistics
 import time
-from collections.abc import Awaitable, Callable
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 
 from bench import wire
@@ -23,11 +25,20 @@ LOOP_TURN = 50
 
 
 class Cost(NamedTuple):
-    """What one application costs, in microseconds per call."""
+    """What one application costs, in microseconds per call, in each turn."""
 
     kind: str
     name: str
-    microseconds: float
+    turns: Sequence[float]
+
+    @property
+    def microseconds(self) -> float:
+        """That of the quickest turn."""
+        return min(self.turns)
+
+    def times(self, other: Cost) -> float:
+        """Gives how many times as much it costs as another: the median of the ratios within each turn."""
+        return statistics.median(mine / theirs for mine, theirs in zip(self.turns, other.turns, strict=True))
 
 
 def _environ(body: bytes) -> dict[str, Any]:
@@ -145,11 +156,10 @@ def measure(text: str = wire.SMALL, rounds: int = ROUNDS, calls: int = CALLS) ->
     modules = {"floor": floor, "yardstick": yardstick, "ours": ours, "sonora": sonora, "connect": connect}
     wsgi = {name: _wsgi_caller(module.wsgi, text) for name, module in modules.items()}
     asgi = {name: _asgi_caller(module.asgi, text) for name, module in modules.items()}
-    best: dict[tuple[str, str], float] = {}
+    turns: dict[tuple[str, str], list[float]] = defaultdict(list)
 
     def note(kind: str, name: str, seconds: float) -> None:
-        microseconds = seconds / calls * 1e6
-        best[kind, name] = min(best.get((kind, name), microseconds), microseconds)
+        turns[kind, name].append(seconds / calls * 1e6)
 
     async def one_round_async() -> None:
         for name, timed in asgi.items():
@@ -160,7 +170,7 @@ def measure(text: str = wire.SMALL, rounds: int = ROUNDS, calls: int = CALLS) ->
             for name, timed in wsgi.items():
                 note("WSGI", name, timed(calls))
             runner.run(one_round_async())
-    return [Cost(kind, name, microseconds) for (kind, name), microseconds in best.items()]
+    return [Cost(kind, name, found) for (kind, name), found in turns.items()]
 
 
 if __name__ == "__main__":

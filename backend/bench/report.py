@@ -96,9 +96,9 @@ def streams_table(rows: Sequence[Row]) -> str:
 
 def micro_table(costs: Sequence[Cost]) -> str:
     """Gives the table of calls without a server."""
-    ours = {cost.kind: cost.microseconds for cost in costs if cost.name == "ours"}
+    ours = {cost.kind: cost for cost in costs if cost.name == "ours"}
     lines = [
-        (cost.kind, NAMES[cost.name], f"{cost.microseconds:.1f}", f"{cost.microseconds / ours[cost.kind]:.2f}")
+        (cost.kind, NAMES[cost.name], f"{cost.microseconds:.1f}", f"{cost.times(ours[cost.kind]):.2f}")
         for cost in costs
     ]
     return table(("", "application", "CPU µs per call", "× this bridge"), lines)
@@ -169,12 +169,12 @@ class Ratios:
 
     def micro(self, costs: Sequence[Cost]) -> None:
         """Calls without a server."""
-        by_name = {(cost.kind, cost.name): cost.microseconds for cost in costs}
+        by_name = {(cost.kind, cost.name): cost for cost in costs}
         for kind, name, limit in (
             ("WSGI", "sonora", 2.2), ("ASGI", "sonora", 3.5), ("WSGI", "connect", 6.0), ("ASGI", "connect", 8.0),
         ):  # fmt: skip
             text = f"call without a server, {kind}: {NAMES[name]} to ours"
-            self.targets.append(Target(text, by_name[kind, name] / by_name[kind, "ours"], limit, True))
+            self.targets.append(Target(text, by_name[kind, name].times(by_name[kind, "ours"]), limit, True))
 
     def unary(self, rows: Sequence[Row]) -> None:
         """Small messages."""

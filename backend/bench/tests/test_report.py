@@ -26,6 +26,12 @@ def test_rows_are_compared_within_each_turn():
     assert rate_ratio(row("uvicorn", "ours", 1, 1, rate=300.0), row("uvicorn", "sonora", 1, 1, rate=100.0)) == 3.0
 
 
+def test_the_quickest_turn_says_what_a_call_costs_and_each_turn_how_many_times_as_much():
+    ours, theirs = Cost("ASGI", "ours", [9.0, 8.0, 20.0]), Cost("ASGI", "sonora", [27.0, 40.0, 60.0])
+    assert (ours.microseconds, theirs.microseconds) == (8.0, 27.0)
+    assert theirs.times(ours) == 3.0
+
+
 @pytest.mark.parametrize(
     ("reached", "at_least", "is_met"), [(2.0, True, True), (1.99, True, False), (2.01, False, False)]
 )
@@ -40,7 +46,7 @@ def test_targets(reached: float, at_least: bool, is_met: bool):
 def test_each_table_has_its_targets():
     ratios = Ratios()
     peers = {"ours": 10.0, "sonora": 40.0, "connect": 70.0}
-    ratios.micro([Cost(kind, name, cost) for kind in ("WSGI", "ASGI") for name, cost in peers.items()])
+    ratios.micro([Cost(kind, name, [cost, 2 * cost]) for kind in ("WSGI", "ASGI") for name, cost in peers.items()])
     assert [(target.reached, target.limit, target.is_met) for target in ratios.targets] == [
         (4.0, 2.2, True),
         (4.0, 3.5, True),
