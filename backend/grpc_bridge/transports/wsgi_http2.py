@@ -16,6 +16,7 @@ import queue
 import select
 import threading
 import time
+from itertools import islice
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
@@ -23,7 +24,7 @@ T = TypeVar("T")
 MILLISECOND = 0.001
 
 _NEEDED_OF_STREAM = ("body_complete", "connection", "disconnected", "expect_continue", "stream_id", "unacked_size")
-_NEEDED_OF_CONNECTION = ("is_closed", "pump")
+_NEEDED_OF_CONNECTION = ("is_closed", "pending_requests", "pump")
 
 
 class Http2Stream:
@@ -73,9 +74,19 @@ class Http2Stream:
         """
         try:
             if self._has_news(seconds, bell):
-                self._connection.pump(self._stream.stream_id)
+                self._pump()
         except Exception:  # the socket's, and gunicorn's own for a connection whose caller broke the protocol
             self._is_lost = True
+
+    def _pump(self) -> None:
+        connection = self._connection
+        waiting = connection.pending_requests
+        already = len(waiting)
+        connection.pump(self._stream.stream_id)
+        if connection.pending_requests is not waiting:
+            # Somebody has given up who waited for a turn, so gunicorn has another queue now. What came with the news of
+            # it has been added to the one before, which nobody looks at any more.
+            connection.pending_requests.extend(islice(waiting, already, None))
 
     def _has_news(self, seconds: float | None, bell: int | None) -> bool:
         # What the server has put aside, while it waited for a caller to take its answer, makes no socket readable.

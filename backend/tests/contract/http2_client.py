@@ -105,10 +105,11 @@ class Http2Call:
         self._connection.state.end_stream(self._id)
         self._connection.send()
 
-    def cancel(self) -> None:
-        """Gives the call up, as gRPC clients do."""
+    def cancel(self, *, with_what_follows: bool = False) -> None:
+        """Gives the call up, as gRPC clients do: at once, or in one packet with what is sent next."""
         self._connection.state.reset_stream(self._id, h2.errors.ErrorCodes.CANCEL)
-        self._connection.send()
+        if not with_what_follows:
+            self._connection.send()
 
     def take(self, event: h2.events.Event) -> None:
         """Takes note of something that has come for this call."""

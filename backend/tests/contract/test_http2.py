@@ -182,3 +182,23 @@ def test_nobody_waits_for_a_caller_that_has_left_before_its_turn(
     third.send(Empty(), end=True)
     assert third.status() == OK
     assert eventually(lambda: STARTED not in control.events(key) or CALLBACK in control.events(key))
+
+
+def test_a_call_that_comes_with_the_end_of_another_is_not_lost(
+    connection: Http2Connection, flavour: str, key: str
+) -> None:
+    """gunicorn's `gthread` lost it while it waited for a third, which hung for ever."""
+    first = connection.start(flavour, "Chat")
+    messages = first.messages()
+    first.send(text("hello"))
+    assert next(messages) == text("hello")
+    second = connection.start(flavour, "Wait")
+    second.send(text(key), end=True)
+    first.send(text("again"))
+    assert next(messages) == text("again")  # so the second one has been read, and waits for its turn or in its handler
+    second.cancel(with_what_follows=True)
+    third = connection.start(flavour, "Echo")
+    third.send(text("which is not lost"), end=True)
+    first.end()
+    assert first.status() == OK
+    assert list(third.messages()) == [text("which is not lost")]
