@@ -26,9 +26,9 @@ from grpc_bridge.lifecycle import release_thread
 from grpc_bridge.registry import discovered_registry
 from grpc_bridge.shutdown import drain
 from grpc_bridge.transports.asgi import Application as AsgiApplication
-from grpc_bridge.transports.asgi import AsgiBridge
+from grpc_bridge.transports.asgi import asgi_bridge
 from grpc_bridge.transports.wsgi import Application as WsgiApplication
-from grpc_bridge.transports.wsgi import WsgiBridge
+from grpc_bridge.transports.wsgi import wsgi_bridge
 
 __all__ = ["aget_user", "asgi", "drain", "get_session", "get_user", "release_thread", "set_user", "wsgi"]
 
@@ -39,9 +39,9 @@ def asgi(application: AsgiApplication) -> AsgiApplication:
     Imports the `rpc` module of every installed app, so Django must be set up: wrap what `get_asgi_application()` gives.
     Raises `ImproperlyConfigured` for wrong settings and for methods that are registered twice.
     """
-    return AsgiBridge(application, discovered_registry(), load_settings())
+    return asgi_bridge(application, discovered_registry(), load_settings())
 
 
 def wsgi(application: WsgiApplication) -> WsgiApplication:
     """Wraps Django's WSGI application, as `asgi` does for ASGI."""
-    return WsgiBridge(application, discovered_registry(), load_settings())
+    return wsgi_bridge(application, discovered_registry(), load_settings())

@@ -189,8 +189,10 @@ class Admission(Generic[K]):
         return plan
 
     def _call(self, plan: Plan, source: CallSource, deadline: float | None) -> Call:
-        context = plan.context_type(plan.path, source, deadline, plan.accept_encoding)
-        return (LoggedCall if plan.settings.log_calls and call_log.is_on() else Call)(plan, context)
+        context = plan.context_type()
+        context.begin(plan, source)
+        context.deadline = deadline
+        return (LoggedCall if plan.settings.log_calls and call_log.is_on() else Call)(context)
 
     def _cors_headers(self, origin: str | None) -> CorsHeaders | None:
         return None if self._cors is None else partial(self._cors.answer_headers, origin)

@@ -10,13 +10,34 @@ from typing import Any
 from grpc_bridge.call_state import CallContext
 from grpc_bridge.conf import BridgeSettings
 from grpc_bridge.limits import StreamClock
-from grpc_bridge.plan import Plan
-from grpc_bridge.protocol.frames import larger_than_max
 from grpc_bridge.protocol.negotiation import HttpAnswer
 from grpc_bridge.protocol.status import StatusCode, StatusError
 from grpc_bridge.protocol.wire import BinaryWire, RequestReader
 
 logger = logging.getLogger("grpc_bridge")
+
+
+NOTHING = object()
+
+
+def explained(error: Exception, request: object, response: object, context: CallContext) -> Exception:
+    """Gives the error to end a unary call with, where an error was raised on the way from its message to its answer.
+
+    `request` and `response` are `NOTHING` unless they were there by then.
+    """
+    if request is NOTHING:
+        return _undecodable()
+    return error if response is NOTHING or isinstance(error, StatusError) else _unserializable(context, error)
+
+
+def _undecodable() -> StatusError:
+    return StatusError(StatusCode.INTERNAL, "Exception deserializing request!")
+
+
+def _unserializable(context: CallContext, error: Exception) -> StatusError:
+    text = "%s gave a response that cannot be serialized (call %s)"
+    logger.error(text, context.path, context.call_id, exc_info=error)
+    return StatusError(StatusCode.INTERNAL, "Failed to serialize response!")
 
 
 class Call:
@@ -28,9 +49,9 @@ class Call:
 
     __slots__ = ("clock", "context", "method", "plan")
 
-    def __init__(self, plan: Plan, context: CallContext) -> None:
-        self.plan = plan
-        self.method = plan.method
+    def __init__(self, context: CallContext) -> None:
+        self.plan = context.plan
+        self.method = context.plan.method
         self.context = context
         self.clock: StreamClock | None = None
 
@@ -70,20 +91,15 @@ class Call:
         try:
             return self.method.deserialize(message)
         except Exception:  # protobuf raises DecodeError, another codec may raise anything
-            raise StatusError(StatusCode.INTERNAL, "Exception deserializing request!") from None
+            raise _undecodable() from None
 
     def encode(self, response: Any) -> bytes:
         """Gives the message that a response is. Raises `StatusError` for none, and for one that is too large."""
         try:
             message = self.method.serialize(response)
-        except Exception:  # as above; None, above all, is no message
-            logger.exception(
-                "%s gave a response that cannot be serialized (call %s)", self.method.path, self.context.call_id
-            )
-            raise StatusError(StatusCode.INTERNAL, "Failed to serialize response!") from None
-        limit = self.plan.max_send_bytes
-        if len(message) > limit:
-            raise larger_than_max("Sent", len(message), limit)
+        except Exception as error:  # as above; None, above all, is no message
+            raise _unserializable(self.context, error) from None
+        self.plan.check_response(message)
         return message
 
     def headers(self) -> list[tuple[str, str]]:

@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 
 CallToken = Token["CallContext | None"]
 
-_current: ContextVar[CallContext | None] = ContextVar("grpc_bridge_call", default=None)
-_is_wanted = False
+current: ContextVar[CallContext | None] = ContextVar("grpc_bridge_call", default=None)
+"""The call that records belong to which are made now. It is only set where `is_wanted`."""
+
+is_wanted = False
 
 
 class CallIdFilter(logging.Filter):
@@ -32,12 +34,12 @@ class CallIdFilter(logging.Filter):
 
     def __init__(self, name: str = "") -> None:
         super().__init__(name)
-        global _is_wanted
-        _is_wanted = True
+        global is_wanted
+        is_wanted = True
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Looks for the call."""
-        context = _current.get()
+        context = current.get()
         if context is not None and not hasattr(record, "call"):
             record.call = context.call_id
         return super().filter(record)
@@ -45,10 +47,10 @@ class CallIdFilter(logging.Filter):
 
 def begin(context: CallContext) -> CallToken | None:
     """From here on, in this task or thread, records belong to a call. Gives what `end` needs."""
-    return _current.set(context) if _is_wanted else None
+    return current.set(context) if is_wanted else None
 
 
 def end(token: CallToken | None) -> None:
     """What comes now belongs to what was before."""
     if token is not None:
-        _current.reset(token)
+        current.reset(token)

@@ -19,7 +19,6 @@ from typing import Any
 
 from grpc_bridge.call import Call
 from grpc_bridge.call_state import CallContext, CallSource
-from grpc_bridge.plan import Plan
 from grpc_bridge.protocol.status import StatusCode, StatusError
 
 logger = logging.getLogger("grpc_bridge.calls")
@@ -41,8 +40,8 @@ class LoggedCall(Call):
 
     __slots__ = ("_started", "request_bytes", "request_messages", "response_bytes", "response_messages")
 
-    def __init__(self, plan: Plan, context: CallContext) -> None:
-        super().__init__(plan, context)
+    def __init__(self, context: CallContext) -> None:
+        super().__init__(context)
         self.request_messages = self.request_bytes = self.response_messages = self.response_bytes = 0
         self._started = time.perf_counter()
         context.at_end(self._log)

@@ -33,12 +33,20 @@ from grpc_bridge.loops import callers_thread
 _DJANGO_RECEIVERS = {id(receiver) for receiver in (close_caches, close_old_connections, reset_queries, reset_urlconf)}
 
 
-class _Thread(threading.local):
+class ThreadState:
+    """What is known of one thread."""
+
     has_connections = False
-    """Whether this thread has used a database since its connections were last closed."""
+    """Whether it has used a database since its connections were last closed."""
 
 
-_thread = _Thread()
+class _ThisThread(threading.local):
+    def __init__(self) -> None:
+        self.state = ThreadState()
+
+
+this_thread = _ThisThread()
+"""Its `state` is that of the thread that asks."""
 
 
 class Call:
@@ -47,39 +55,23 @@ class Call:
 
 def call_started() -> None:
     """Sends `request_started`, if need be. For the thread of a `def` handler, before it runs."""
-    if _thread.has_connections or _started.is_beyond_django():
+    if this_thread.state.has_connections or _started.is_beyond_django():
         _send(request_started)
 
 
 def call_finished() -> None:
     """Sends `request_finished`, if need be. For the thread of a `def` handler, after it has run."""
-    if _thread.has_connections or _finished.is_beyond_django() or caches_are_closed():
+    if this_thread.state.has_connections or _finished.is_beyond_django() or caches_are_closed():
         _send(request_finished)
-        _thread.has_connections = any(
+        this_thread.state.has_connections = any(
             wrapper.connection is not None for wrapper in connections.all(initialized_only=True)
         )
 
 
-def nobody_cares() -> bool:
-    """Whether both of these would do nothing now. A handler may still use a database: then `call_finished` has work.
-
-    Not to be asked where `caches_are_closed`.
-    """
-    return (
-        request_started.receivers == _started.django
-        and request_finished.receivers == _finished.django
-        and not _thread.has_connections
-    )
-
-
 def nobody_listens() -> bool:
-    """Whether nobody besides Django listens: then an `async def` handler needs no thread for the signals."""
+    """Whether nobody besides Django listens. Then an `async def` handler needs no thread for the signals, and a `def`
+    handler no signals, unless its thread has connections or `caches_are_closed`."""
     return request_started.receivers == _started.django and request_finished.receivers == _finished.django
-
-
-def has_connections() -> bool:
-    """Whether this thread has used a database since its connections were last closed."""
-    return _thread.has_connections
 
 
 def _send(signal: Signal) -> None:
@@ -104,7 +96,7 @@ def _connections_kept() -> Iterator[None]:
 
 
 def _remember_connection(**_: Any) -> None:
-    _thread.has_connections = True
+    this_thread.state.has_connections = True
 
 
 connection_created.connect(_remember_connection, dispatch_uid="grpc_bridge")

@@ -16,50 +16,53 @@ from grpc_bridge.protocol.status import StatusCode, StatusError
 
 if TYPE_CHECKING:
     from grpc_bridge.call import Call
+    from grpc_bridge.call_state import CallContext
     from grpc_bridge.conf import BridgeSettings
 
 # Sets, because adding to them is atomic, and because a call can leave twice without harm: whoever may be the last to
 # see a call lets it go.
-_unary_calls: set[Call] = set()
-_streams: set[Call] = set()
+_unary_calls: set[CallContext] = set()
+_streams: set[CallContext] = set()
 
-Refusal = Callable[["Call"], StatusError | None]
+Refusal = Callable[["CallContext"], StatusError | None]
 """Gives the error of a call that is not taken any more, None for one that is."""
 
-_refusal: Refusal | None = None
+
+class _Gate:
+    refusal: Refusal | None = None
+    """Set while some calls are not taken although there is room for them."""
 
 
-def enter(call: Call) -> None:
+gate = _Gate()
+
+
+def enter(context: CallContext) -> None:
     """Counts a call that begins now. Raises `StatusError` RESOURCE_EXHAUSTED, and does not count it, if it is too many,
     and what the function gives that `refuse` was given.
 
     Of calls that begin in several threads at the same moment more may be turned away than need be, never too few.
     """
-    if not call.plan.is_unary:
-        _streams.add(call)
-        maximum = call.settings.max_concurrent_streams
+    plan = context.plan
+    if not plan.is_unary:
+        _streams.add(context)
+        maximum = plan.settings.max_concurrent_streams
         if maximum is not None and len(_streams) > maximum:
-            _streams.discard(call)
+            _streams.discard(context)
             raise StatusError(StatusCode.RESOURCE_EXHAUSTED, "Concurrent stream limit exceeded!")
     else:
-        _unary_calls.add(call)
-        maximum = call.plan.max_calls
+        _unary_calls.add(context)
+        maximum = plan.max_calls
         if maximum is not None and len(_unary_calls) > maximum:
-            _unary_calls.discard(call)
+            _unary_calls.discard(context)
             raise StatusError(StatusCode.RESOURCE_EXHAUSTED, "Concurrent RPC limit exceeded!")  # grpcio's words
-    if _refusal is not None and (error := _refusal(call)) is not None:
-        leave(call)
+    if gate.refusal is not None and (error := gate.refusal(context)) is not None:
+        leave(context)
         raise error
 
 
-def refuses_some() -> bool:
-    """Whether `enter` may refuse calls although there is room for them."""
-    return _refusal is not None
-
-
-def leave(call: Call) -> None:
+def leave(context: CallContext) -> None:
     """The call is over, if it was ever counted."""
-    (_unary_calls if call.plan.is_unary else _streams).discard(call)
+    (_unary_calls if context.plan.is_unary else _streams).discard(context)
 
 
 def refuse(refusal: Refusal | None) -> None:
@@ -67,8 +70,7 @@ def refuse(refusal: Refusal | None) -> None:
 
     Whatever call it would refuse and came before is among `all_calls` by the time this returns.
     """
-    global _refusal
-    _refusal = refusal
+    gate.refusal = refusal
 
 
 def open_calls() -> tuple[int, int]:
@@ -76,8 +78,8 @@ def open_calls() -> tuple[int, int]:
     return len(_unary_calls), len(_streams)
 
 
-def all_calls() -> list[Call]:
-    """Gives all calls that are open in this process."""
+def all_calls() -> list[CallContext]:
+    """Gives the contexts of all calls that are open in this process."""
     return [*_unary_calls, *_streams]
 
 

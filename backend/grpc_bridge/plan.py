@@ -8,6 +8,7 @@ from typing import Any
 from grpc_bridge.conf import BridgeSettings
 from grpc_bridge.context import AsyncContext, SyncContext
 from grpc_bridge.protocol.compression import ACCEPT_ENCODING, Encoding
+from grpc_bridge.protocol.frames import larger_than_max
 from grpc_bridge.protocol.wire import BINARY, BinaryWire
 from grpc_bridge.registry import Method
 
@@ -86,6 +87,11 @@ class Plan:
         self.answer: Callable[..., Any] | None = None
         self.plain_headers = tuple(self.headers())
         self.plain_headers_encoded = tuple(encoded(self.plain_headers))
+
+    def check_response(self, message: bytes) -> None:
+        """Raises `StatusError` RESOURCE_EXHAUSTED for a message that is too large to be sent."""
+        if len(message) > self.max_send_bytes:
+            raise larger_than_max("Sent", len(message), self.max_send_bytes)
 
     def headers(self, metadata: Pairs = (), encoding: Encoding | None = None) -> list[tuple[str, str]]:
         """Gives the headers of an answer, all but the length. `metadata` are pairs from `encode_metadata`."""

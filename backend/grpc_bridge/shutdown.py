@@ -17,7 +17,7 @@ import threading
 from collections.abc import Callable, Iterable
 from types import FrameType
 
-from grpc_bridge.call import Call
+from grpc_bridge.call_state import CallContext
 from grpc_bridge.limits import all_calls, refuse
 from grpc_bridge.loops import tell_loop
 from grpc_bridge.protocol.status import StatusCode, StatusError
@@ -50,15 +50,14 @@ def drain(*, everything: bool = False) -> int:
     """
     spread_ms = _spread_ms(len(all_calls()))
 
-    def refusal(call: Call) -> StatusError | None:
-        is_stream = call.method.request_streaming or call.method.response_streaming
-        return _unavailable(spread_ms) if is_stream else None
+    def refusal(context: CallContext) -> StatusError | None:
+        return None if context.plan.is_unary else _unavailable(spread_ms)
 
     refuse(refusal)
-    return end_calls(call for call in all_calls() if everything or call.method.response_streaming)
+    return end_calls(context for context in all_calls() if everything or context.plan.method.response_streaming)
 
 
-async def turn_away(is_spared: Callable[[Call], bool]) -> None:
+async def turn_away(is_spared: Callable[[CallContext], bool]) -> None:
     """Ends every call that comes from now on, but for those that are spared, and waits until none comes any more.
 
     For a server that drops without a word what it has received and not handed over yet when it is told to end. With
@@ -66,9 +65,9 @@ async def turn_away(is_spared: Callable[[Call], bool]) -> None:
     """
     spread_ms, quiet = _spread_ms(len(all_calls())), 0
 
-    def refusal(call: Call) -> StatusError | None:
+    def refusal(context: CallContext) -> StatusError | None:
         nonlocal quiet
-        if is_spared(call):
+        if is_spared(context):
             return None
         quiet = 0
         return _unavailable(spread_ms)
@@ -79,15 +78,15 @@ async def turn_away(is_spared: Callable[[Call], bool]) -> None:
         await asyncio.sleep(TURN_SECONDS)
 
 
-def end_calls(calls: Iterable[Call]) -> int:
+def end_calls(calls: Iterable[CallContext]) -> int:
     """Ends some calls so that their callers know that they may call again, and when. Gives how many were open."""
     ending = list(calls)
     spread_ms = _spread_ms(len(ending))
     ended = 0
-    for call in ending:
-        ended += call.context.end_early(_unavailable(spread_ms))
-        if call.context.on_drain is not None:
-            call.context.on_drain()
+    for context in ending:
+        ended += context.end_early(_unavailable(spread_ms))
+        if context.on_drain is not None:
+            context.on_drain()
     return ended
 
 

@@ -24,6 +24,17 @@ CLIENT = "CLIENT"
 """Who refuses a message, as grpcio's words for it begin."""
 
 
+SHORT_BYTES = 1024
+"""Messages shorter than this have their header ready: to pack it costs as much as to copy them."""
+
+_SHORT_HEADERS = [_pack(0, length) for length in range(SHORT_BYTES)]
+
+
+def plain_header(length: int) -> bytes:
+    """Gives the header of a frame without flags."""
+    return _SHORT_HEADERS[length] if length < SHORT_BYTES else _pack(0, length)
+
+
 def encode_frame(payload: bytes, flags: int = 0) -> bytes:
     """Gives the frame of one payload."""
     return HEADER.pack(flags, len(payload)) + payload
@@ -31,17 +42,15 @@ def encode_frame(payload: bytes, flags: int = 0) -> bytes:
 
 def plain_frame(payload: bytes) -> bytes:
     """Gives the frame of one payload without flags."""
-    return _pack(0, len(payload)) + payload
+    return plain_header(len(payload)) + payload
 
 
 def only_frame(data: bytes, max_message_bytes: int) -> bytes | None:
     """Gives the message where `data` is one frame, without flags and not too large. None says to ask `split_frames`."""
-    if len(data) < HEADER_BYTES:
-        return None
-    flags, length = HEADER.unpack_from(data)
-    if flags or length != len(data) - HEADER_BYTES or length > max_message_bytes:
-        return None
-    return data[HEADER_BYTES:]
+    length = len(data) - HEADER_BYTES
+    if 0 <= length <= max_message_bytes and data.startswith(plain_header(length)):
+        return data[HEADER_BYTES:]
+    return None
 
 
 def split_frames(

@@ -10,12 +10,12 @@ from collections.abc import Iterable, Sequence
 from grpc_bridge.protocol.compression import Encoding
 from grpc_bridge.protocol.frames import (
     FLAG_COMPRESSED,
-    HEADER,
     FrameReader,
     encode_frame,
     messages_then,
     only_frame,
     plain_frame,
+    plain_header,
     split_frames,
     truncated,
 )
@@ -116,7 +116,7 @@ class BinaryWire:
 
     def unary_ok(self, payload: bytes) -> bytes:
         """Gives the bytes of a whole answer of one message with status OK and no trailing metadata."""
-        return b"".join((HEADER.pack(0, len(payload)), payload, _OK_TRAILERS))  # a large one is copied once
+        return b"".join((plain_header(len(payload)), payload, _OK_TRAILERS))  # a large one is copied once
 
 
 class TextWire(BinaryWire):

@@ -21,7 +21,7 @@ import grpc
 from grpc_health.v1 import health
 from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
-from grpc_bridge.call import Call
+from grpc_bridge.call_state import CallContext
 from grpc_bridge.conf import BridgeSettings, load_settings
 from grpc_bridge.limits import all_calls
 from grpc_bridge.registry import Registry, discovered_registry
@@ -157,12 +157,12 @@ class NativeServer:
         await stopping
 
 
-def _is_probe(call: Call) -> bool:
-    return call.context.path.startswith(f"/{HEALTH}/")
+def _is_probe(context: CallContext) -> bool:
+    return context.path.startswith(f"/{HEALTH}/")
 
 
 def _end_watches() -> None:
-    end_calls(call for call in all_calls() if call.context.path == WATCH)
+    end_calls(context for context in all_calls() if context.path == WATCH)
 
 
 def _services(registry: Registry) -> list[str]:

@@ -19,7 +19,7 @@ from grpc_bridge.registry import Registry
 from grpc_bridge.testing.aio_exchange import Exchange
 from grpc_bridge.testing.bridge import HOST, CurrentBridge, Register, failures, request_headers
 from grpc_bridge.testing.threads import ThreadOfAsyncTest
-from grpc_bridge.transports.asgi import AsgiBridge
+from grpc_bridge.transports.asgi import Application, asgi_bridge
 from grpc_bridge.transports.asgi_request import Scope
 
 
@@ -85,8 +85,8 @@ class AsyncClient(django.test.AsyncClient, AioChannel):
         """Returns at once."""
 
 
-def _make_bridge(registry: Registry, settings: BridgeSettings) -> AsgiBridge:
-    return AsgiBridge(_not_found, registry, settings)
+def _make_bridge(registry: Registry, settings: BridgeSettings) -> Application:
+    return asgi_bridge(_not_found, registry, settings)
 
 
 async def _not_found(scope: Scope, receive: Any, send: Callable[[Any], Any]) -> None:

@@ -15,7 +15,7 @@ from grpc_bridge.conf import BridgeSettings
 from grpc_bridge.registry import Registry
 from grpc_bridge.testing.bridge import HOST, CurrentBridge, Register, request_headers
 from grpc_bridge.testing.exchange import Exchange, RequestBody
-from grpc_bridge.transports.wsgi import WsgiBridge
+from grpc_bridge.transports.wsgi import Application, wsgi_bridge
 
 
 class Client(django.test.Client, SyncChannel):
@@ -69,8 +69,8 @@ class Client(django.test.Client, SyncChannel):
         return Exchange(self._bridge.get(), environ, body, Answer(method), self.cookies.load)
 
 
-def _make_bridge(registry: Registry, settings: BridgeSettings) -> WsgiBridge:
-    return WsgiBridge(_not_found, registry, settings)
+def _make_bridge(registry: Registry, settings: BridgeSettings) -> Application:
+    return wsgi_bridge(_not_found, registry, settings)
 
 
 def _not_found(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

@@ -11,13 +11,13 @@ import grpc
 from grpc_bridge.admission import Admission, RequestHead
 from grpc_bridge.call import Call
 from grpc_bridge.conf import BridgeSettings
-from grpc_bridge.context import AsyncContext, SyncContext
+from grpc_bridge.context import AsyncContext, ContextT, SyncContext
 from grpc_bridge.heads import KnownHeads
 from grpc_bridge.plan import Plan
 from grpc_bridge.protocol.metadata import Metadatum, decode_metadata
 from grpc_bridge.protocol.negotiation import HttpAnswer
 from grpc_bridge.protocol.wire import BINARY, BinaryWire
-from grpc_bridge.registry import Registry
+from grpc_bridge.registry import Method, Registry
 
 PATH = "/test.v1.TestService/Method"
 
@@ -61,14 +61,28 @@ class Status(grpc.Status):
         self.trailing_metadata = trailing_metadata
 
 
-def sync_context(*, deadline: float | None = None, source: Source | None = None) -> SyncContext:
-    """Gives the context of a `def` handler."""
-    return SyncContext(PATH, source or Source(), deadline)
+def sync_context(**asked: Any) -> SyncContext:
+    """Gives the context of a `def` handler. `asked` is as for `_begun`."""
+    return _begun(SyncContext(), **asked)
 
 
-def async_context(*, deadline: float | None = None, source: Source | None = None) -> AsyncContext:
-    """Gives the context of an `async def` handler."""
-    return AsyncContext(PATH, source or Source(), deadline)
+def async_context(**asked: Any) -> AsyncContext:
+    """Gives the context of an `async def` handler. `asked` is as for `_begun`."""
+    return _begun(AsyncContext(), **asked)
+
+
+def _begun(
+    context: ContextT,
+    *,
+    deadline: float | None = None,
+    source: Source | None = None,
+    accept_encoding: str | None = None,
+) -> ContextT:
+    method = Method(PATH, grpc.unary_unary_rpc_method_handler(lambda request, context: request))
+    plan = Plan(method, PATH, BINARY, BINARY, BridgeSettings(), accept_encoding=accept_encoding)
+    context.begin(plan, source or Source())
+    context.deadline = deadline
+    return context
 
 
 def decided(

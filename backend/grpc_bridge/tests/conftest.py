@@ -20,4 +20,4 @@ settings.load_profile("repeat" if os.environ.get("CI") else "search")
 @pytest.fixture(autouse=True)
 def no_connection_of_another_test(monkeypatch: pytest.MonkeyPatch) -> None:
     """A test with a database leaves its connection open in this thread. Calls of the next must not look at it."""
-    monkeypatch.setattr(lifecycle._thread, "has_connections", False, raising=False)
+    monkeypatch.setattr(lifecycle.this_thread.state, "has_connections", False, raising=False)

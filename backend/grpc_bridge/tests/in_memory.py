@@ -15,8 +15,10 @@ from grpc_bridge.conf import BridgeSettings
 from grpc_bridge.protocol.frames import FLAG_TRAILERS, HEADER, encode_frame
 from grpc_bridge.protocol.trailers import decode_trailers
 from grpc_bridge.registry import Registry
-from grpc_bridge.transports.asgi import AsgiBridge
-from grpc_bridge.transports.wsgi import WsgiBridge
+from grpc_bridge.transports.asgi import Application as AsgiApplication
+from grpc_bridge.transports.asgi import asgi_bridge
+from grpc_bridge.transports.wsgi import Application as WsgiApplication
+from grpc_bridge.transports.wsgi import wsgi_bridge
 
 ASGI = "asgi"
 WSGI = "wsgi"
@@ -58,11 +60,11 @@ def registry_of(**handlers: grpc.RpcMethodHandler[Any, Any]) -> Registry:
 def answers(transport: str, registry: Registry, settings: BridgeSettings, *requests: Request) -> list[Answer]:
     """Makes calls one after another, all in the same task or in the same thread."""
     if transport == WSGI:
-        wsgi = WsgiBridge(_not_django, registry, settings)
+        wsgi = wsgi_bridge(_not_django, registry, settings)
         return [_answer(_wsgi_body(wsgi, request)) for request in requests]
 
     async def in_one_task() -> list[Answer]:
-        asgi = AsgiBridge(_not_django, registry, settings)
+        asgi = asgi_bridge(_not_django, registry, settings)
         return [_answer(await asgi_body(asgi, request)) for request in requests]
 
     return asyncio.run(in_one_task())
@@ -72,7 +74,7 @@ def _not_django(*_: Any) -> Any:
     raise AssertionError("the request did not reach the bridge")
 
 
-def _wsgi_body(application: WsgiBridge, request: Request) -> bytes:
+def _wsgi_body(application: WsgiApplication, request: Request) -> bytes:
     environ = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in request.headers} | {
         "REQUEST_METHOD": "POST",
         "PATH_INFO": request.path,
@@ -92,7 +94,7 @@ def _wsgi_body(application: WsgiBridge, request: Request) -> bytes:
             chunks.close()
 
 
-async def asgi_body(application: AsgiBridge, request: Request) -> bytes:
+async def asgi_body(application: AsgiApplication, request: Request) -> bytes:
     """Gives the body of an answer. The caller stays until it has it."""
     events: list[Any] = [{"type": "http.request", "body": request.body, "more_body": False}]
     sent: list[bytes] = []

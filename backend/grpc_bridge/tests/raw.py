@@ -36,6 +36,8 @@ def scope(name: str, headers: Headers = ()) -> dict[str, Any]:
     return {
         "type": "http",
         "method": "POST",
+        "scheme": "http",
+        "root_path": "",
         "path": f"/test.Service/{name}",
         "client": ("127.0.0.1", 50000),
         "headers": [(key.encode(), value.encode()) for key, value in pairs],

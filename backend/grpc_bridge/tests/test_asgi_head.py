@@ -11,8 +11,8 @@ import pytest
 from grpc_bridge.conf import BridgeSettings
 from grpc_bridge.registry import Registry
 from grpc_bridge.tests.raw import not_django
-from grpc_bridge.transports.asgi import AsgiBridge
-from grpc_bridge.transports.asgi_request import AsgiRequest
+from grpc_bridge.transports.asgi import asgi_bridge
+from grpc_bridge.transports.asgi_request import asgi_request
 
 HELLO = b"\x00\x00\x00\x00\x05hello"
 HOST = (b"host", b"testserver")
@@ -35,7 +35,7 @@ async def status(headers: list[tuple[bytes, bytes]], **scope: Any) -> int:
     async def send(event: Any) -> None:
         events.append(event)
 
-    bridge = AsgiBridge(None, registry, BridgeSettings())  # type: ignore[arg-type]
+    bridge = asgi_bridge(None, registry, BridgeSettings())  # type: ignore[arg-type]
     request = {"type": "http", "method": "POST", "path": "/test.v1.TestService/Method", "headers": headers}
     await bridge(request | scope, receive, send)
     found: int = events[0]["status"]
@@ -68,10 +68,10 @@ async def test_without_a_host_the_server_s_address_counts() -> None:
 
 
 def test_what_a_request_says_of_itself() -> None:
-    request = AsgiRequest({"headers": [(b"x-forwarded-proto", b"https"), (b"x-forwarded-proto", b"http")]}, not_django)
+    request = asgi_request({"headers": [(b"x-forwarded-proto", b"https"), (b"x-forwarded-proto", b"http")]}, not_django)
     assert request.meta("HTTP_X_FORWARDED_PROTO") == "https,http"
     assert request.meta("HTTP_X_FORWARDED_HOST") is None
     assert (request.meta("SERVER_NAME"), request.meta("SERVER_PORT")) == ("unknown", "0")
     assert request.meta("REMOTE_USER") is None
     assert request.scheme() == "http"
-    assert AsgiRequest({"scheme": "https"}, not_django).scheme() == "https"
+    assert asgi_request({"scheme": "https"}, not_django).scheme() == "https"

@@ -15,6 +15,8 @@ from grpc_bridge import call_id
 from grpc_bridge.call_id import CallIdFilter
 from grpc_bridge.conf import BridgeSettings
 from grpc_bridge.tests.in_memory import TRANSPORTS, Request, answers, registry_of
+from grpc_bridge.tests.raw import BODY, scope
+from grpc_bridge.transports.asgi import asgi_bridge
 
 logger = logging.getLogger("shop")
 
@@ -39,7 +41,7 @@ class Records(logging.Handler):
 @pytest.fixture
 def records(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Iterator[Records]:
     """What all loggers write, with a filter as a project sets it."""
-    monkeypatch.setattr(call_id, "_is_wanted", False)
+    monkeypatch.setattr(call_id, "is_wanted", False)
     records, root = Records(), logging.getLogger()
     records.addFilter(CallIdFilter())
     caplog.set_level(logging.INFO)
@@ -141,6 +143,34 @@ def test_interceptors_are_part_of_the_call(transport: str, flavour: str, records
     assert call is not None
 
 
+@pytest.mark.parametrize("headers", [[], DEADLINE], ids=["", "deadline"])
+async def test_a_call_within_a_call_has_its_own(headers: Any, records: Records) -> None:
+    async def receive() -> Any:
+        return {"type": "http.request", "body": BODY, "more_body": False}
+
+    async def send(event: Any) -> None:
+        pass
+
+    async def outer(request: Any, context: Any) -> bytes:
+        log()
+        for _ in range(2):  # the second one is known
+            await bridge(scope("Inner"), receive, send)
+            log()
+        return b"response"
+
+    async def inner(request: Any, context: Any) -> bytes:
+        log()
+        return b"response"
+
+    handlers = {"Outer": outer, "Inner": inner}
+    registry = registry_of(**{name: grpc.unary_unary_rpc_method_handler(each) for name, each in handlers.items()})
+    bridge = asgi_bridge(None, registry, BridgeSettings())  # type: ignore[arg-type]
+    await bridge(scope("Outer", headers), receive, send)
+    first, second, whole = (call for name, call in records.kept if name == "grpc_bridge.calls")
+    assert len({first, second, whole}) == 3
+    assert [call for name, call in records.kept if name == "shop"] == [whole, first, whole, second, whole]
+
+
 def test_other_records_have_none(records: Records) -> None:
     log()
     assert records.kept == [("shop", None)]
@@ -155,9 +185,9 @@ def test_what_a_record_says_of_itself_counts(records: Records) -> None:
 
 
 def test_nothing_is_kept_track_of_where_nobody_wants_to_know(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(call_id, "_is_wanted", False)
+    monkeypatch.setattr(call_id, "is_wanted", False)
     seen: list[object] = []
-    registry = registry_of(Method=grpc.unary_unary_rpc_method_handler(lambda *_: seen.append(call_id._current.get())))
+    registry = registry_of(Method=grpc.unary_unary_rpc_method_handler(lambda *_: seen.append(call_id.current.get())))
     for transport in TRANSPORTS:
         answers(transport, registry, BridgeSettings(), Request("/test.Service/Method"))
     assert seen == [None, None]

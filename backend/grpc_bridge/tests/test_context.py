@@ -301,7 +301,7 @@ def test_initial_metadata_after_the_end_of_the_call_is_an_rpc_error_in_sync() ->
 
 
 def test_compression_that_comes_too_late_is_ignored_in_sync_and_refused_in_async_as_in_grpcio() -> None:
-    sync, asynchronous = (kind(PATH, Source(), None, "gzip") for kind in (SyncContext, AsyncContext))
+    sync, asynchronous = sync_context(accept_encoding="gzip"), async_context(accept_encoding="gzip")
     for context in (sync, asynchronous):
         context.first_message_given()
     sync.set_compression(grpc.Compression.Gzip)

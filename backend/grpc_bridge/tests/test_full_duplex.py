@@ -19,8 +19,8 @@ from grpc_bridge.protocol.frames import encode_frame
 from grpc_bridge.protocol.status import StatusCode
 from grpc_bridge.tests.raw import environ, not_django, registry_of, scope, status_of
 from grpc_bridge.transports import asgi_request
-from grpc_bridge.transports.asgi import AsgiBridge
-from grpc_bridge.transports.wsgi import WsgiBridge
+from grpc_bridge.transports.asgi import asgi_bridge
+from grpc_bridge.transports.wsgi import wsgi_bridge
 
 WORDS = (b"one", b"two", b"three")
 FRAMES = [encode_frame(word) for word in WORDS]
@@ -63,7 +63,9 @@ def test_an_answer_is_given_before_the_next_request_is_read(
     behavior: Callable[..., Any], headers: list[tuple[str, str]]
 ) -> None:
     dialogue = Dialogue()
-    bridge = WsgiBridge(not_django, registry_of(Chat=grpc.stream_stream_rpc_method_handler(behavior)), BridgeSettings())
+    bridge = wsgi_bridge(
+        not_django, registry_of(Chat=grpc.stream_stream_rpc_method_handler(behavior)), BridgeSettings()
+    )
     request = environ("Chat", headers, dialogue) | {"wsgi.input_terminated": True, "CONTENT_LENGTH": ""}
     for piece in bridge(request, lambda status, headers: lambda piece: None):
         dialogue.answered += piece
@@ -139,7 +141,7 @@ async def test_gunicorn_is_asked_again_for_what_takes_its_time(
 
     receive.__module__ = module
     registry = registry_of(Chat=grpc.stream_stream_rpc_method_handler(behavior))
-    await AsgiBridge(not_django, registry, BridgeSettings())(scope("Chat"), receive, server.send)
+    await asgi_bridge(not_django, registry, BridgeSettings())(scope("Chat"), receive, server.send)
     if module.startswith("gunicorn"):
         assert server.answer.startswith(b"".join(FRAMES))
         assert status_of(server.answer) == (StatusCode.OK, "")

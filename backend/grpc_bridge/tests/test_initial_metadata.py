@@ -16,8 +16,8 @@ from grpc_bridge.protocol.frames import encode_frame
 from grpc_bridge.protocol.status import StatusCode
 from grpc_bridge.protocol.trailers import encode_trailers
 from grpc_bridge.tests.in_memory import CONTENT_TYPE, HOST, registry_of
-from grpc_bridge.transports.asgi import AsgiBridge
-from grpc_bridge.transports.wsgi import WsgiBridge
+from grpc_bridge.transports.asgi import asgi_bridge
+from grpc_bridge.transports.wsgi import wsgi_bridge
 
 WAIT_SECONDS = 10.0
 BODY = encode_frame(b"request")
@@ -80,7 +80,7 @@ def on_asgi(behavior: Callable[..., Any], *, slow: bool = False) -> list[Any]:
 
     async def serve() -> None:
         handler = grpc.unary_stream_rpc_method_handler(behavior)
-        bridge = AsgiBridge(lambda *_: None, registry_of(Stream=handler), BridgeSettings())  # type: ignore[arg-type, return-value]
+        bridge = asgi_bridge(lambda *_: None, registry_of(Stream=handler), BridgeSettings())  # type: ignore[arg-type, return-value]
         headers = [(b"host", HOST.encode()), (b"content-type", CONTENT_TYPE.encode())]
         await bridge(
             {"type": "http", "method": "POST", "path": "/test.Service/Stream", "headers": headers}, receive, send
@@ -105,7 +105,7 @@ def on_wsgi(behavior: Callable[..., Any]) -> tuple[list[Any], list[bytes]]:
         return write
 
     handler = grpc.unary_stream_rpc_method_handler(behavior)
-    bridge = WsgiBridge(lambda *_: [], registry_of(Stream=handler), BridgeSettings())
+    bridge = wsgi_bridge(lambda *_: [], registry_of(Stream=handler), BridgeSettings())
     environ = {
         "REQUEST_METHOD": "POST",
         "PATH_INFO": "/test.Service/Stream",

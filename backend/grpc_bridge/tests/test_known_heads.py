@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import inspect
 import itertools
 from collections.abc import Callable
 from typing import Any
@@ -18,8 +19,8 @@ from grpc_bridge.conf import BridgeSettings
 from grpc_bridge.protocol.frames import FLAG_COMPRESSED, encode_frame
 from grpc_bridge.registry import Registry
 from grpc_bridge.tests.raw import ASGI, BODY, WSGI, environ, registry_of, scope, status_of
-from grpc_bridge.transports.asgi import AsgiBridge
-from grpc_bridge.transports.wsgi import WsgiBridge
+from grpc_bridge.transports.asgi import asgi_bridge
+from grpc_bridge.transports.wsgi import wsgi_bridge
 
 PAGE = ("origin", "http://testserver")
 FOREIGN = ("origin", "https://evil.example.org")
@@ -116,9 +117,13 @@ class Site:
     """A bridge over ASGI or WSGI, for handlers of one kind."""
 
     def __init__(self, transport: str, settings: BridgeSettings | None = None, *, is_async: bool) -> None:
-        bridge = AsgiBridge if transport == ASGI else WsgiBridge
+        bridge = asgi_bridge if transport == ASGI else wsgi_bridge
         self._bridge: Any = bridge(self._django, registry(is_async=is_async), settings or BridgeSettings())
         self._answer = self._asgi if transport == ASGI else self._wsgi
+
+    def known(self) -> Any:
+        """Gives what is kept."""
+        return inspect.getclosurevars(self._bridge).nonlocals["admission"].known
 
     def _django(self, *arguments: Any) -> Any:
         """Stands for the application that the bridge wraps."""
@@ -134,6 +139,8 @@ class Site:
 
     async def _asgi(self, method: str, headers: Any, body: bytes, **changes: Any) -> tuple[Any, ...]:
         asked = scope(method, headers) | {"scheme": changes.get("scheme", "http")}
+        if left_out := changes.get("left_out"):
+            del asked[left_out]
         asked["method"] = changes.get("http_method", "POST")
         replaced = {b"content-type": changes.get("content_type"), b"host": changes.get("host")}
         asked["headers"] = [(key, (replaced.get(key) or value.decode()).encode()) for key, value in asked["headers"]]
@@ -157,6 +164,8 @@ class Site:
             "host": "HTTP_HOST",
         }.items():
             asked[key] = changes.get(change, asked[key])
+        if left_out := changes.get("left_out"):
+            del asked[left_out]
         started: list[Any] = []
         answered = b"".join(self._bridge(asked, lambda *start: started.append(start)))
         return (*started[0], answered)
@@ -206,6 +215,33 @@ async def test_what_is_large_or_wrong_is_decided_about_each_time(transport: str,
         for _ in range(2):
             await site.ask(name)
         assert len(decisions) == 2, name
+
+
+@pytest.mark.parametrize("left_out", ["scheme", "root_path"])
+async def test_a_server_may_leave_out_what_asgi_lets_it(left_out: str, decisions: list[str]) -> None:
+    site = Site(ASGI, is_async=True)
+    expected = await site.ask("plain")
+    for _ in range(2):
+        assert await site._asgi("Unary", [], BODY, left_out=left_out) == expected
+    assert len(decisions) == 3
+
+
+async def test_a_header_in_place_of_what_a_server_adds_is_seen(decisions: list[str]) -> None:
+    """There are as many entries in the environ, and all headers are there that are known."""
+    site = Site(WSGI, is_async=False)
+    for _ in range(2):
+        await site.ask("plain")
+    _, _, body = await site._wsgi("Unary", [("x-large", "x" * 20_000)], BODY, left_out="REMOTE_PORT")
+    assert status_of(body)[0] == grpc.StatusCode.RESOURCE_EXHAUSTED.value[0]
+    assert len(decisions) == 2
+
+
+async def test_a_websocket_is_no_call_whatever_its_head() -> None:
+    site = Site(ASGI, is_async=True)
+    await site.ask("plain")
+    asked = {name: value for name, value in scope("Unary").items() if name != "method"} | {"type": "websocket"}
+    with pytest.raises(NotAnRpcError):
+        await site._bridge(asked, None, None)
 
 
 @pytest.mark.parametrize("transport", [ASGI, WSGI])
@@ -289,9 +325,8 @@ async def test_what_does_not_decide_may_differ_and_counts_by_its_size(
 
 async def test_no_secret_is_kept() -> None:
     site = Site(ASGI, is_async=True)
-    bridge: Any = site._bridge
     await site._asgi("Unary", [("cookie", "sessionid=secret"), ("authorization", "Bearer secret")], BODY)
-    (kept,) = (head for found in bridge._admission.known.heads.values() for head in found)
+    (kept,) = (head for found in site.known().heads.values() for head in found)
     assert "secret" not in repr(
         [getattr(kept, name) for kind in type(kept).__mro__ for name in getattr(kind, "__slots__", ())]
     )

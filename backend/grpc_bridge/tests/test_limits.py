@@ -27,8 +27,9 @@ from grpc_bridge.tests.raw import (
     scope,
     status_of,
 )
-from grpc_bridge.transports.asgi import AsgiBridge
-from grpc_bridge.transports.wsgi import WsgiBridge, WsgiRequest
+from grpc_bridge.transports.asgi import asgi_bridge
+from grpc_bridge.transports.wsgi import wsgi_bridge
+from grpc_bridge.transports.wsgi_request import wsgi_request
 
 UNARY = grpc.unary_unary_rpc_method_handler
 STREAMS = (
@@ -69,35 +70,35 @@ def nothing_is_left_open() -> Iterator[None]:
 def test_so_many_calls_and_no_more(kind: Callable[..., Any], name: str, message: str, index: int) -> None:
     calls = [call_of(kind, **{name: 2}) for _ in range(3)]
     for call in calls[:2]:
-        enter(call)
+        enter(call.context)
     for _ in range(2):  # one that is refused takes no place
         with pytest.raises(StatusError) as caught:
-            enter(calls[2])
+            enter(calls[2].context)
         assert (caught.value.code, caught.value.message) == (StatusCode.RESOURCE_EXHAUSTED, message)
     assert open_calls()[index] == 2
-    leave(calls[0])
-    enter(calls[2])
+    leave(calls[0].context)
+    enter(calls[2].context)
     for call in (*calls, *calls):  # to leave twice does no harm
-        leave(call)
+        leave(call.context)
 
 
 def test_unary_calls_and_streams_do_not_take_each_others_places() -> None:
     calls = [call_of(kind, max_concurrent_calls=1, max_concurrent_streams=1) for kind in (UNARY, STREAMS[0])]
     for call in calls:
-        enter(call)
+        enter(call.context)
     assert open_calls() == (1, 1)
     for call in calls:
-        leave(call)
+        leave(call.context)
 
 
 @pytest.mark.parametrize("kind", [UNARY, *STREAMS])
 def test_none_is_no_limit(kind: Callable[..., Any]) -> None:
     calls = [call_of(kind, max_concurrent_calls=None, max_concurrent_streams=None) for _ in range(10_001)]
     for call in calls:
-        enter(call)
+        enter(call.context)
     assert sum(open_calls()) == len(calls)
     for call in calls:
-        leave(call)
+        leave(call.context)
 
 
 # The head of a request. Besides the headers that a test adds there are host and content type, under WSGI a length.
@@ -113,7 +114,7 @@ async def answer(
 ) -> tuple[StatusCode, str]:
     registry = registry_of(Echo=UNARY(echo))
     if transport == WSGI:
-        wsgi = WsgiBridge(not_django, registry, BridgeSettings(**settings))
+        wsgi = wsgi_bridge(not_django, registry, BridgeSettings(**settings))
         return status_of(b"".join(wsgi(environ("Echo", headers, body), lambda *_: None)))
     sent: list[bytes] = []
 
@@ -125,7 +126,7 @@ async def answer(
     async def send(event: Any) -> None:
         sent.append(event.get("body", b""))
 
-    await AsgiBridge(not_django, registry, BridgeSettings(**settings))(scope("Echo", headers), receive, send)
+    await asgi_bridge(not_django, registry, BridgeSettings(**settings))(scope("Echo", headers), receive, send)
     return status_of(b"".join(sent))
 
 
@@ -158,9 +159,9 @@ async def test_several_values_of_one_header_count_each() -> None:
 def test_what_a_wsgi_server_adds_is_not_counted() -> None:
     """Django's runserver puts the whole environment of its process into the environ."""
     environ = {f"VARIABLE_{number}": "x" * 1000 for number in range(1000)} | {"wsgi.input": object(), "HTTP_X": "y"}
-    WsgiRequest(environ).check_metadata_size(BridgeSettings(max_metadata_bytes=2, max_metadata_entries=1))
+    wsgi_request(environ).check_metadata_size(BridgeSettings(max_metadata_bytes=2, max_metadata_entries=1))
     with pytest.raises(StatusError):
-        WsgiRequest(environ).check_metadata_size(BridgeSettings(max_metadata_bytes=1, max_metadata_entries=1))
+        wsgi_request(environ).check_metadata_size(BridgeSettings(max_metadata_bytes=1, max_metadata_entries=1))
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)

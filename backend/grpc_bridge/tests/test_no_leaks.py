@@ -18,8 +18,10 @@ from grpc_bridge.context import AsyncContext, SyncContext
 from grpc_bridge.limits import open_calls
 from grpc_bridge.registry import Registry
 from grpc_bridge.tests.raw import BODY, Headers, environ, not_django, registry_of, scope
-from grpc_bridge.transports.asgi import AsgiBridge
-from grpc_bridge.transports.wsgi import WsgiBridge
+from grpc_bridge.transports.asgi import Application as AsgiApplication
+from grpc_bridge.transports.asgi import asgi_bridge
+from grpc_bridge.transports.wsgi import Application as WsgiApplication
+from grpc_bridge.transports.wsgi import wsgi_bridge
 
 TIMES = 30
 """How often each end is gone through with each handler; there are 34 ends and 4 methods."""
@@ -170,7 +172,7 @@ def in_memory(monkeypatch: pytest.MonkeyPatch) -> Iterator[weakref.WeakSet[Any]]
 @pytest.mark.parametrize("end", ASGI_ENDS, ids=lambda end: end.name)
 async def test_asgi(in_memory: weakref.WeakSet[Any], end: AsgiEnd, method: str) -> None:
     handlers = Handlers()
-    application = AsgiBridge(not_django, handlers.registry(), end.settings)
+    application = asgi_bridge(not_django, handlers.registry(), end.settings)
     for _ in range(TIMES):
         handlers.waits.clear()
         await _over_asgi(application, end, f"{method}{end.handler}", handlers.waits.is_set)
@@ -179,7 +181,7 @@ async def test_asgi(in_memory: weakref.WeakSet[Any], end: AsgiEnd, method: str) 
         await _until(lambda: not in_memory)
 
 
-async def _over_asgi(application: AsgiBridge, end: AsgiEnd, name: str, handler_waits: Callable[[], bool]) -> None:
+async def _over_asgi(application: AsgiApplication, end: AsgiEnd, name: str, handler_waits: Callable[[], bool]) -> None:
     events = list(end.events)
     blocked = asyncio.Event()
 
@@ -258,7 +260,7 @@ WSGI_ENDS = [
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("end", WSGI_ENDS, ids=lambda end: end.name)
 async def test_wsgi(in_memory: weakref.WeakSet[Any], end: WsgiEnd, method: str) -> None:
-    application = WsgiBridge(not_django, Handlers().registry(), end.settings)
+    application = wsgi_bridge(not_django, Handlers().registry(), end.settings)
 
     def in_the_servers_thread() -> None:
         for _ in range(TIMES):
@@ -270,7 +272,7 @@ async def test_wsgi(in_memory: weakref.WeakSet[Any], end: WsgiEnd, method: str) 
         await _until(lambda: not in_memory)
 
 
-def _over_wsgi(application: WsgiBridge, end: WsgiEnd, name: str) -> None:
+def _over_wsgi(application: WsgiApplication, end: WsgiEnd, name: str) -> None:
     def start_response(*_: Any) -> None:
         if end.start_fails:
             raise OSError("nobody there")
@@ -305,7 +307,7 @@ async def test_a_call_goes_without_a_garbage_collection(name: str, has_rest: boo
         handler: Any = grpc.unary_stream_rpc_method_handler(stream)
     else:
         handler = grpc.unary_unary_rpc_method_handler(unary)
-    bridge = AsgiBridge(not_django, registry_of(**{name: handler}), DEFAULTS)
+    bridge = asgi_bridge(not_django, registry_of(**{name: handler}), DEFAULTS)
     pieces = [{"type": "http.request", "body": BODY, "more_body": has_rest}]
     if has_rest:
         pieces.append({"type": "http.request", "body": b"", "more_body": False})

@@ -16,7 +16,7 @@ from grpc_bridge.conf import BridgeSettings
 from grpc_bridge.protocol.status import StatusCode
 from grpc_bridge.registry import Registry
 from grpc_bridge.tests.raw import environ, not_django, status_of
-from grpc_bridge.transports.wsgi import WsgiBridge
+from grpc_bridge.transports.wsgi import wsgi_bridge
 
 SERVICE = "test.v1.TestService"
 
@@ -271,7 +271,7 @@ def test_a_generic_handler_that_fails_ends_the_call_as_on_grpcio(caplog: pytest.
     registry.add_generic_rpc_handlers((Failing(),))
     for interceptors in ((), (Passing(),)):
         answer = b"".join(
-            WsgiBridge(not_django, registry, BridgeSettings(interceptors=interceptors))(
+            wsgi_bridge(not_django, registry, BridgeSettings(interceptors=interceptors))(
                 environ("Any"), lambda status, headers: lambda piece: None
             )
         )

@@ -35,8 +35,8 @@ from grpc_bridge.shutdown import (
 from grpc_bridge.testing import Client
 from grpc_bridge.tests.calls import admitted
 from grpc_bridge.tests.raw import ASGI, BODY, WSGI, environ, not_django, registry_of, scope, status_of
-from grpc_bridge.transports.asgi import AsgiBridge
-from grpc_bridge.transports.wsgi import WsgiBridge
+from grpc_bridge.transports.asgi import asgi_bridge
+from grpc_bridge.transports.wsgi import wsgi_bridge
 
 UNARY = grpc.unary_unary_rpc_method_handler
 RESPONSES = grpc.unary_stream_rpc_method_handler
@@ -62,13 +62,13 @@ def opened() -> Iterator[Callable[..., Call]]:
 
     def open_one(kind: Callable[..., Any]) -> Call:
         call = admitted(kind(lambda request, context: request))
-        enter(call)
+        enter(call.context)
         calls.append(call)
         return call
 
     yield open_one
     for call in calls:
-        leave(call)
+        leave(call.context)
 
 
 def hint_of(pairs: Any) -> int:
@@ -102,7 +102,7 @@ def test_a_handler_is_stopped_and_its_waiting_thread_told_after_that(opened: Cal
 def test_callers_do_not_come_back_all_at_once(opened: Callable[..., Call]) -> None:
     count = 2000
     calls = [opened(RESPONSES) for _ in range(count)]
-    end_calls(calls)
+    end_calls(call.context for call in calls)
     hints = sorted(hint_of(call.context.trailing_pairs) for call in calls)
     spread = count * MS_FOR_EACH
     assert FIRST_MS <= hints[0] <= hints[-1] < FIRST_MS + spread
@@ -112,7 +112,7 @@ def test_callers_do_not_come_back_all_at_once(opened: Callable[..., Call]) -> No
 
 def test_nobody_waits_for_ever(opened: Callable[..., Call]) -> None:
     calls = [opened(RESPONSES)] * (LONGEST_SPREAD_MS // MS_FOR_EACH + 1000)
-    end_calls(calls)
+    end_calls(call.context for call in calls)
     assert hint_of(calls[0].context.trailing_pairs) < FIRST_MS + LONGEST_SPREAD_MS
 
 
@@ -121,7 +121,7 @@ def test_no_more_streams_are_taken(kind: Callable[..., Any]) -> None:
     grpc_bridge.drain()
     call = admitted(kind(lambda request, context: request))
     with pytest.raises(StatusError) as caught:
-        enter(call)
+        enter(call.context)
     assert (caught.value.code, caught.value.message) == TOLD
     assert hint_of(caught.value.trailers) >= FIRST_MS
 
@@ -136,26 +136,26 @@ async def test_all_are_turned_away_but_who_is_spared_and_who_is_in(
     opened: Callable[..., Call], kind: Callable[..., Any]
 ) -> None:
     before, spared = opened(kind), admitted(kind(echo))
-    turning_away = asyncio.ensure_future(turn_away(lambda call: call is spared))
+    turning_away = asyncio.ensure_future(turn_away(lambda context: context is spared.context))
     await asyncio.sleep(0)
     call = admitted(kind(echo))
     with pytest.raises(StatusError) as caught:
-        enter(call)
+        enter(call.context)
     assert (caught.value.code, caught.value.message) == TOLD
     assert hint_of(caught.value.trailers) >= FIRST_MS
-    enter(spared)
-    assert set(limits.all_calls()) == {before, spared}
-    leave(spared)
+    enter(spared.context)
+    assert set(limits.all_calls()) == {before.context, spared.context}
+    leave(spared.context)
     assert before.context.active
     await turning_away
 
 
 async def test_turning_away_goes_on_while_calls_come() -> None:
-    turning_away = asyncio.ensure_future(turn_away(lambda call: False))
+    turning_away = asyncio.ensure_future(turn_away(lambda context: False))
     for _ in range(3 * QUIET_TURNS):
         await asyncio.sleep(TURN_SECONDS)
         with pytest.raises(StatusError):
-            enter(admitted(UNARY(echo)))
+            enter(admitted(UNARY(echo)).context)
         assert not turning_away.done()
     await turning_away
 
@@ -229,7 +229,7 @@ async def test_servers_with_a_lifespan_are_drained_when_they_are_told_to_end(
         scopes.append(scope)
 
     scope = {"type": "lifespan"}
-    await AsgiBridge(application, Registry(), BridgeSettings())(scope, None, None)  # type: ignore[arg-type]
+    await asgi_bridge(application, Registry(), BridgeSettings())(scope, None, None)  # type: ignore[arg-type]
     assert scopes == [scope]
     signal.raise_signal(signal.SIGINT)  # that nobody wants to hear
     await asyncio.sleep(0)
@@ -271,7 +271,7 @@ async def test_a_call_ends_that_has_not_waited_yet() -> None:
     async def send(event: Any) -> None:
         sent.append(event)
 
-    bridge = AsgiBridge(not_django, registry_of(Wait=UNARY(wait)), BridgeSettings())
+    bridge = asgi_bridge(not_django, registry_of(Wait=UNARY(wait)), BridgeSettings())
     for status in ((StatusCode.OK, ""), TOLD):
         body.append({"type": "http.request", "body": BODY, "more_body": False})
         before = len(sent)
@@ -286,7 +286,7 @@ async def test_whoever_is_turned_away_hears_of_it_however_plain_the_call(transpo
         return request
 
     registry = registry_of(Method=UNARY(echo_async if is_async else echo))
-    bridge: Any = (AsgiBridge if transport == ASGI else WsgiBridge)(not_django, registry, BridgeSettings())
+    bridge: Any = (asgi_bridge if transport == ASGI else wsgi_bridge)(not_django, registry, BridgeSettings())
     sent: list[Any] = []
     body: list[Any] = []
 

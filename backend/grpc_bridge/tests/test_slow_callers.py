@@ -14,8 +14,8 @@ from grpc_bridge.conf import BridgeSettings
 from grpc_bridge.limits import open_calls
 from grpc_bridge.protocol.status import StatusCode
 from grpc_bridge.tests.raw import BODY, Headers, not_django, registry_of, scope, status_of
-from grpc_bridge.transports import asgi
-from grpc_bridge.transports.asgi import AsgiBridge
+from grpc_bridge.transports import asgi, asgi_request
+from grpc_bridge.transports.asgi import Application, asgi_bridge
 
 PIECE = b"x" * 10_000
 MANY = 300
@@ -63,14 +63,14 @@ class Handlers:
             self.given += 1
             yield PIECE
 
-    def application(self, **settings: Any) -> AsgiBridge:
+    def application(self, **settings: Any) -> Application:
         """Gives the application that serves them."""
         registry = registry_of(
             Late=grpc.unary_unary_rpc_method_handler(self.late),
             Async=grpc.unary_stream_rpc_method_handler(self.rush_async),
             Sync=grpc.unary_stream_rpc_method_handler(self.rush_sync),
         )
-        return AsgiBridge(not_django, registry, BridgeSettings(**settings))
+        return asgi_bridge(not_django, registry, BridgeSettings(**settings))
 
 
 def request(body: bytes, more: bool = False) -> dict[str, Any]:
@@ -82,11 +82,11 @@ GONE = {"type": "http.disconnect"}
 
 @pytest.fixture(autouse=True)
 def no_time_is_lost_after_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asgi, "DISCARD_SECONDS", 0.01)
+    monkeypatch.setattr(asgi_request, "DISCARD_SECONDS", 0.01)
     monkeypatch.setattr(asgi, "LAST_SECONDS", 0.05)
 
 
-async def serve(application: AsgiBridge, name: str, caller: Caller, headers: Headers = ()) -> None:
+async def serve(application: Application, name: str, caller: Caller, headers: Headers = ()) -> None:
     await application(scope(name, headers), caller.receive, caller.send)
 
 

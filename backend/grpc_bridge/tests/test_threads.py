@@ -16,7 +16,7 @@ from grpc_bridge.limits import open_calls
 from grpc_bridge.protocol.status import StatusCode, StatusError
 from grpc_bridge.tests.raw import BODY, Headers, not_django, registry_of, scope, status_of
 from grpc_bridge.threads import Job, SyncThreads
-from grpc_bridge.transports.asgi import AsgiBridge
+from grpc_bridge.transports.asgi import asgi_bridge
 
 WAIT_SECONDS = 20.0
 FULL = (StatusCode.RESOURCE_EXHAUSTED, "Too many calls wait for a thread")
@@ -233,7 +233,7 @@ class Site:
             Wait=grpc.unary_unary_rpc_method_handler(self._wait),
             WaitInStream=grpc.unary_stream_rpc_method_handler(self._wait_in_stream),
         )
-        self._application = AsgiBridge(not_django, handlers, BridgeSettings())
+        self._application = asgi_bridge(not_django, handlers, BridgeSettings())
 
     def _wait(self, request: bytes, context: Any) -> bytes:
         self.begun.append(request)

@@ -21,9 +21,9 @@ from grpc_bridge.protocol.status import StatusError
 from grpc_bridge.registry import Registry
 from grpc_bridge.shutdown import drain_at_signals
 from grpc_bridge.transports.asgi_head import KnownScopes
-from grpc_bridge.transports.asgi_request import AsgiRequest, Event, Receive, Scope, joined, text
+from grpc_bridge.transports.asgi_request import Event, Receive, Scope, asgi_request, discard, joined, text
 from grpc_bridge.transports.asgi_send import Send, send_answer, send_trailers
-from grpc_bridge.transports.asgi_unary import serve_unary
+from grpc_bridge.transports.asgi_unary import unary_answer
 from grpc_bridge.transports.guard import HandlerGuard
 
 Application = Callable[[Any, Any, Any], Awaitable[None]]
@@ -32,11 +32,6 @@ Application = Callable[[Any, Any, Any], Awaitable[None]]
 WRITES_PER_TURN = 64
 """After so many writes in a row that the server took at once, the event loop gets a turn: other calls go on, and the
 deadline and the disconnect of this one are noticed."""
-
-DISCARD_BYTES = 64 * 1024 * 1024
-DISCARD_SECONDS = 5.0
-"""How much of a refused request's body is read after the answer. A client that still sends does not see an answer on a
-connection that is reset under it; one that sends for ever must not hold the connection."""
 
 LAST_SECONDS = 5.0
 """How long the end of a call is offered to its caller that was ended before its handler. One that does not read would
@@ -84,51 +79,61 @@ def _head(scope: Scope) -> RequestHead:
     )
 
 
-class AsgiBridge:
-    """Serves the methods of a registry in front of an ASGI application."""
+def asgi_bridge(application: Application, registry: Registry, settings: BridgeSettings) -> Application:
+    """Gives an ASGI application that serves the methods of a registry in front of another one.
 
-    def __init__(self, application: Application, registry: Registry, settings: BridgeSettings) -> None:
-        self._application = application
-        self._admission = Admission(registry, settings, KnownScopes)
+    It is a function because servers would call an object in twice the time, and one of them would not take it for an
+    application of ASGI 3.
+    """
+    admission = Admission(registry, settings, KnownScopes)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serves one request of an ASGI server, or one scope of another type."""
-        if scope["type"] != "http":
-            if scope["type"] == "lifespan":
-                drain_at_signals()  # what the server would tell the application at its end comes after the last stream
-            await self._application(scope, receive, send)
-            return
-        request, known = AsgiRequest(scope, receive), self._admission.known
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        known = admission.known
         plan = None if known is None else known.find(scope)
         if plan is None or (plan.needs_http_trailers and not _has_trailers(scope)):
-            decision = self._admission.decide(_head(scope), request)
-            if decision is None:
-                await self._application(scope, receive, send)
+            plan = await _decided(admission, application, scope, receive, send)
+            if plan is None:
                 return
-            if isinstance(decision, HttpAnswer):
-                await send_answer(send, decision)
-                await _discard(receive)
-                return
-            plan = self._learn(decision, scope)
         if plan.answer is not None and nobody_listens() and callers_thread.get() is None:
-            await plan.answer(plan, request, send)
+            await plan.answer(scope, receive, send)
+            return
+        request = asgi_request(scope, receive)
+        call = admission.make_call(plan, request, text(joined(scope["headers"], b"grpc-timeout")))
+        if isinstance(call, HttpAnswer):
+            await send_answer(send, call)
         else:
-            call = self._admission.make_call(plan, request, text(joined(scope["headers"], b"grpc-timeout")))
-            if isinstance(call, HttpAnswer):
-                await send_answer(send, call)
-            else:
-                request.begin(call)
-                await serve_call(call, request, send)
+            request.begin(call)
+            await serve_call(call, request, send)
         if not request.ended:
-            await request.watch_ended()
-            await _discard(receive)
+            await request.discard()
 
-    def _learn(self, plan: Plan, scope: Scope) -> Plan:
-        if plan.in_one_piece and plan.method.is_async and joined(scope["headers"], b"grpc-timeout") is None:
-            plan.answer = serve_unary
-        if self._admission.known is not None:
-            self._admission.known.remember(plan, scope)
-        return plan
+    return serve
+
+
+async def _decided(
+    admission: Admission[KnownScopes], application: Application, scope: Scope, receive: Receive, send: Send
+) -> Plan | None:
+    """Gives the plan for a call. Answers whatever is none, or has it answered."""
+    if scope["type"] == "http":
+        decision = admission.decide(_head(scope), asgi_request(scope, receive))
+        if isinstance(decision, Plan):
+            _learn(admission, decision, scope)
+            return decision
+        if isinstance(decision, HttpAnswer):
+            await send_answer(send, decision)
+            await discard(receive)
+            return None
+    elif scope["type"] == "lifespan":
+        drain_at_signals()  # what the server would tell the application at its end comes after the last stream
+    await application(scope, receive, send)
+    return None
+
+
+def _learn(admission: Admission[KnownScopes], plan: Plan, scope: Scope) -> None:
+    if plan.in_one_piece and plan.method.is_async and joined(scope["headers"], b"grpc-timeout") is None:
+        plan.answer = unary_answer(plan)
+    if admission.known is not None:
+        admission.known.remember(plan, scope)
 
 
 async def serve_call(call: Call, body: Body, send: Send) -> None:
@@ -138,7 +143,7 @@ async def serve_call(call: Call, body: Body, send: Send) -> None:
     payload: bytes | None = None
     with HandlerGuard(call, body) as guard, AsyncCallThread() if method.is_async else nullcontext() as thread:
         try:
-            enter(call)
+            enter(context)
             request: bytes | Body = body if method.request_streaming else await body.only_message()
         except StatusError as error:
             context.reject(error)
@@ -235,17 +240,3 @@ class _Response:
         if self._call.wire.needs_http_trailers:
             start["trailers"] = True
         await self._send(start)
-
-
-async def _discard(receive: Receive) -> None:
-    """Reads what is left of a request's body, within limits."""
-    received = 0
-    try:
-        async with asyncio.timeout(DISCARD_SECONDS):
-            while received < DISCARD_BYTES:
-                event = await receive()
-                received += len(event.get("body", b""))
-                if not event.get("more_body", False):
-                    return
-    except TimeoutError:
-        return

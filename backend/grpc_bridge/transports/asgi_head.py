@@ -12,44 +12,33 @@ from grpc_bridge.transports.asgi_request import Scope
 
 Pair = tuple[bytes, bytes]
 
+_FIELDS = {"type", "method", "scheme", "root_path"}
+"""What decides besides headers and the path. Servers give all of them, although they may leave some out."""
+
+_fields_of = itemgetter(*_FIELDS)
+
 _VARYING = frozenset(name.encode("ascii") for name in VARYING_HEADERS)
 
 
 class ScopeHead(Head):
     """The head of requests of one path. Values are found by the places of their headers."""
 
-    __slots__ = ("_fields", "_known", "_length", "_names")
+    __slots__ = ("_names", "fields", "known")
 
     def __init__(self, plan: Plan, scope: Scope, deciding: frozenset[bytes], settings: BridgeSettings) -> None:
         headers: list[Pair] = scope["headers"]
-        self._fields = scope.get("method"), scope.get("scheme"), scope.get("root_path")
+        self.fields = _fields_of(scope)
         self._names = [name for name, _ in headers]
-        self._length = len(headers)
         fixed = {place: value for place, (name, value) in enumerate(headers) if name not in _VARYING}
         decides = [pair for pair in headers if pair[0] in deciding]
         spare = settings.max_metadata_bytes - sum(map(len, self._names)) - sum(map(len, fixed.values()))
-        super().__init__(plan, (self._fields, self._names, decides), fixed, spare)
+        super().__init__(plan, (self.fields, self._names, decides), fixed, spare)
 
     def arrange(self, fixed: dict[int, bytes], spare_bytes: int) -> None:
         """Prepares for requests in which the headers at these places have these values."""
-        read = itemgetter(*fixed)
-        always = read([(name, fixed.get(place)) for place, name in enumerate(self._names)])
+        headers = [(name, fixed.get(place, b"")) for place, name in enumerate(self._names)]
         varying = [(place, name) for place, name in enumerate(self._names) if place not in fixed]
-        self._known = read, always, varying, spare_bytes
-
-    def fits(self, scope: Scope) -> bool:
-        """Whether a request of the same path has this head."""
-        headers = scope["headers"]
-        read, always, varying, spare_bytes = self._known
-        if len(headers) != self._length or read(headers) != always:
-            return False
-        for place, expected in varying:
-            name, value = headers[place]
-            if name != expected:
-                return False
-            spare_bytes -= len(value)
-        get = scope.get
-        return spare_bytes >= 0 and (get("method"), get("scheme"), get("root_path")) == self._fields
+        self.known = headers, varying, spare_bytes
 
 
 class KnownScopes(KnownHeads[ScopeHead]):
@@ -60,13 +49,30 @@ class KnownScopes(KnownHeads[ScopeHead]):
         self._deciding = frozenset(name.encode("ascii") for name in self.deciding)
 
     def find(self, scope: Scope) -> Plan | None:
-        """Gives the plan for a scope whose head is known and within its limits."""
-        for head in self.heads.get(scope["path"], ()):
-            if head.fits(scope):
+        """Gives the plan for a scope whose head is known and within its limits, None for one that is no request."""
+        heads = self.heads.get(scope.get("path", ""))
+        if heads is None:
+            return None
+        try:
+            fields = _fields_of(scope)
+        except KeyError:  # a WebSocket, above all
+            return None
+        headers = scope["headers"]
+        for head in heads:
+            known, varying, spare_bytes = head.known
+            if len(headers) != len(known) or fields != head.fields:
+                continue
+            expected = known.copy()
+            for place, name in varying:
+                value = headers[place][1]
+                expected[place] = name, value
+                spare_bytes -= len(value)
+            if spare_bytes >= 0 and headers == expected:
                 return head.plan
         return None
 
     def remember(self, plan: Plan, scope: Scope) -> None:
         """Keeps a plan for those scopes that have the same in what decides, as long as there is room."""
-        if plan.holds_for_its_head and isinstance(scope["headers"], list) and self.has_room():
+        may_be_kept = isinstance(scope["headers"], list) and scope.keys() >= _FIELDS
+        if plan.holds_for_its_head and may_be_kept and self.has_room():
             self.keep(scope["path"], ScopeHead(plan, scope, self._deciding, self.settings))

@@ -22,6 +22,11 @@ Receive = Callable[[], Awaitable[Event]]
 READ_AHEAD_BYTES = 64 * 1024
 """While so many bytes of request messages wait for the handler, no more are received unless it asks."""
 
+DISCARD_BYTES = 64 * 1024 * 1024
+DISCARD_SECONDS = 5.0
+"""How much of a refused request's body is read after the answer. A client that still sends does not see an answer on a
+connection that is reset under it; one that sends for ever must not hold the connection."""
+
 MESSAGE_OVERHEAD_BYTES = 64
 """What a waiting message counts for beyond its length, so that empty ones are not free."""
 
@@ -48,18 +53,33 @@ def patiently(receive: Receive) -> Receive:
     return ask
 
 
+async def discard(receive: Receive) -> None:
+    """Reads what is left of a body, within limits."""
+    received = 0
+    try:
+        async with asyncio.timeout(DISCARD_SECONDS):
+            while received < DISCARD_BYTES:
+                event = await receive()
+                received += len(event.get("body", b""))
+                if not event.get("more_body", False):
+                    return
+    except TimeoutError:
+        return
+
+
 class RequestBody:
-    """The messages of a request. Only one coroutine receives at a time: ASGI has one queue for body and disconnect."""
+    """The messages of a request. Only one coroutine receives at a time: ASGI has one queue for body and disconnect.
+
+    It is made without arguments and then given `receive`, for the same reason as a context.
+    """
+
+    receive: Receive
 
     ended = False
     """Whether the body has been received to its end, or nobody is there any more to send the rest."""
 
     _closed = False
     _watcher: asyncio.Task[None] | None = None
-
-    def __init__(self, call: Call, receive: Receive) -> None:
-        self.receive = receive
-        self.begin(call)
 
     def begin(self, call: Call) -> None:
         """Says which call it is whose request this is."""
@@ -130,10 +150,11 @@ class RequestBody:
             if self._closed:
                 self._let_go()
 
-    async def watch_ended(self) -> None:
-        """Waits until `watch` has ended, if it ever began: servers cannot take two `receive()` at the same time."""
-        if self._watcher is not None:
+    async def discard(self) -> None:
+        """The call is over: reads what is left of the body, within limits."""
+        if self._watcher is not None:  # servers cannot take two `receive()` at the same time
             await asyncio.wait((self._watcher,))
+        await discard(self.receive)
 
     async def _receive_messages(self) -> None:
         reader = self._call.reader()
@@ -193,6 +214,8 @@ class RequestBody:
 class AsgiRequest(RequestBody):
     """A request that an ASGI server hands over: its body, and what a call asks of its head."""
 
+    scope: Scope
+
     is_taken = False
     """Whether its one message has been received. Then the handler runs."""
 
@@ -202,20 +225,15 @@ class AsgiRequest(RequestBody):
     response: bytes | None = None
     """The message that answers it, where there is one alone."""
 
-    def __init__(self, scope: Scope, receive: Receive) -> None:
-        """`begin` follows when it is known to be a call."""
-        self._scope = scope
-        self.receive = receive
-
     def metadata(self) -> tuple[Metadatum, ...]:
         """Gives the invocation metadata."""
         return decode_metadata(
-            (name.decode("latin-1"), value.decode("latin-1")) for name, value in self._scope["headers"]
+            (name.decode("latin-1"), value.decode("latin-1")) for name, value in self.scope["headers"]
         )
 
     def check_metadata_size(self, settings: BridgeSettings) -> None:
         """Raises `StatusError` RESOURCE_EXHAUSTED for more headers, or larger ones, than the settings allow."""
-        headers = self._scope["headers"]
+        headers = self.scope["headers"]
         size = 0
         for name, value in headers:  # in half the time of sum() and a generator
             size += len(name) + len(value)
@@ -224,7 +242,7 @@ class AsgiRequest(RequestBody):
 
     def peer(self) -> str:
         """Gives the caller's address as grpcio writes it."""
-        return peer_address(*(self._scope.get("client") or (None, None)))
+        return peer_address(*(self.scope.get("client") or (None, None)))
 
     def auth_context(self) -> Mapping[str, Sequence[bytes]]:
         """Gives nothing: TLS ends in the server or before it."""
@@ -233,14 +251,22 @@ class AsgiRequest(RequestBody):
     def meta(self, key: str) -> str | None:
         """Gives what Django's ASGI handler would put into `request.META`."""
         if key.startswith("HTTP_"):
-            return text(joined(self._scope["headers"], key[5:].replace("_", "-").lower().encode("ascii")))
-        server, port = self._scope.get("server") or ("unknown", 0)
+            return text(joined(self.scope["headers"], key[5:].replace("_", "-").lower().encode("ascii")))
+        server, port = self.scope.get("server") or ("unknown", 0)
         return {"SERVER_NAME": str(server), "SERVER_PORT": str(port)}.get(key)
 
     def scheme(self) -> str:
         """Gives `http` or `https`."""
-        scheme: str = self._scope.get("scheme") or "http"
+        scheme: str = self.scope.get("scheme") or "http"
         return scheme
+
+
+def asgi_request(scope: Scope, receive: Receive) -> AsgiRequest:
+    """Gives a request. `begin` follows when it is known to be a call that may have to wait."""
+    request = AsgiRequest()
+    request.scope = scope
+    request.receive = receive
+    return request
 
 
 def joined(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes | None:

@@ -11,6 +11,18 @@ from grpc_bridge.transports.asgi_request import Event
 Send = Callable[[Event], Awaitable[None]]
 
 
+SHORT_BYTES = 1024
+"""Bodies shorter than this have their header ready: to write the number costs as much as to send a message."""
+
+SHORT = [(b"content-length", b"%d" % length) for length in range(SHORT_BYTES)]
+
+
+def content_length(body: bytes) -> tuple[bytes, bytes]:
+    """Gives the header that says how long a body is."""
+    length = len(body)
+    return SHORT[length] if length < SHORT_BYTES else (b"content-length", b"%d" % length)
+
+
 async def send_answer(send: Send, answer: HttpAnswer) -> None:
     """Sends a whole answer at once."""
     if not answer.trailers:
@@ -24,8 +36,7 @@ async def send_answer(send: Send, answer: HttpAnswer) -> None:
 
 async def send_whole(send: Send, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> None:
     """Sends an answer without trailers. `headers` are all but the length."""
-    length = b"content-length", b"%d" % len(body)
-    await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, content_length(body)]})
     await send({"type": "http.response.body", "body": body, "more_body": False})
 
 

@@ -4,99 +4,132 @@ All that it does is done elsewhere as well, step by step, and there it is explai
 each step by itself costs as much as what it does. Whatever is unusual is left to `asgi.py`, before a handler has run.
 
 The call begins without anything around it that could stop it: neither timer nor watcher could do so before it waits for
-the first time, and most calls never do.
+the first time, and most calls never do. There is no `Call` either, unless it is logged: one is made when it is needed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from grpc_bridge import call_id
-from grpc_bridge.call import Call
+from grpc_bridge.call import NOTHING, Call, explained
 from grpc_bridge.call_log import LoggedCall
 from grpc_bridge.call_log import is_on as is_logging
 from grpc_bridge.context import AsyncContext
 from grpc_bridge.lifecycle import AsyncCallThread, thread_of_call
 from grpc_bridge.limits import _unary_calls as unary_calls
-from grpc_bridge.limits import enter, refuses_some
+from grpc_bridge.limits import enter, gate, leave
 from grpc_bridge.loops import continued
 from grpc_bridge.plan import Plan
 from grpc_bridge.protocol.status import StatusError
-from grpc_bridge.transports.asgi_request import AsgiRequest
-from grpc_bridge.transports.asgi_send import Send, send_answer
+from grpc_bridge.transports.asgi_request import AsgiRequest, Receive, Scope
+from grpc_bridge.transports.asgi_send import SHORT, SHORT_BYTES, Send, content_length, send_answer
 from grpc_bridge.transports.guard import HandlerGuard
+
+Answer = Callable[[Scope, Receive, Send], Coroutine[Any, Any, None]]
+Handler = Callable[[AsyncContext, AsgiRequest, Call | None], Coroutine[Any, Any, None]]
 
 _OVER = object()
 
-
-async def serve_unary(plan: Plan, request: AsgiRequest, send: Send) -> None:
-    """Answers a call that has no deadline."""
-    context = AsyncContext(plan.path, request, None, plan.accept_encoding)
-    call = (LoggedCall if plan.settings.log_calls and is_logging() else Call)(plan, context)
-    thread = AsyncCallThread()
-    token, id_token = thread_of_call.set(thread), call_id.begin(context)
-    unary_calls.add(call)
-    handling = _handle(call, context, request)
-    try:
-        if (awaited := _first_wait(handling, call, request)) is not _OVER:
-            await _guarded(handling, awaited, call, request)
-    finally:
-        unary_calls.discard(call)
-        context.finish()
-        call_id.end(id_token)
-        thread_of_call.reset(token)
-        if thread.is_used:
-            thread.end()
-    payload = request.response
-    if payload is None or not context.untouched:
-        await send_answer(send, call.unary_answer(payload))
-        return
-    body = plan.wire.unary_ok(payload)
-    headers = [*plan.plain_headers_encoded, (b"content-length", b"%d" % len(body))]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": body, "more_body": False})
+set_thread, reset_thread = thread_of_call.set, thread_of_call.reset
+set_current, reset_current = call_id.current.set, call_id.current.reset
 
 
-async def _handle(call: Call, context: AsyncContext, request: AsgiRequest) -> None:
-    """Receives the request and runs the handler, and leaves its response with the request."""
-    plan = call.plan
-    maximum = plan.max_calls
-    try:
-        if (maximum is not None and len(unary_calls) > maximum) or refuses_some():
-            unary_calls.discard(call)
-            enter(call)
-        event = await request.receive()
-        if event["type"] != "http.request" or event.get("more_body") or "body" not in event:
-            message: bytes | None = await request.message_in_pieces(call, event)
+def unary_answer(plan: Plan) -> Answer:
+    """Gives the function that answers calls with this plan that have no deadline."""
+    handle, log_calls = _handler(plan), plan.settings.log_calls
+    plain_headers, whole = plan.plain_headers_encoded, plan.wire.unary_ok
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        request, context = AsgiRequest(), AsyncContext()
+        request.scope, request.receive = scope, receive
+        context.plan, context.source = plan, request
+        call = LoggedCall(context) if log_calls and is_logging() else None
+        thread = AsyncCallThread()
+        token = set_thread(thread)
+        id_token = set_current(context) if call_id.is_wanted else None
+        unary_calls.add(context)
+        handling = handle(context, request, call)
+        try:
+            try:
+                awaited = next(handling.__await__(), _OVER)  # unlike `send` without an exception at the end
+            except BaseException as error:
+                awaited = _OVER
+                _end_like_guarded(call or Call(context), request, error)
+            if awaited is not _OVER:
+                await _guarded(handling, awaited, call or Call(context), request)
+        finally:
+            unary_calls.discard(context)
+            context.active = False
+            if context.has_callbacks:
+                context.finish()
+            if id_token is not None:
+                reset_current(id_token)
+            reset_thread(token)
+            if thread.is_used:
+                thread.end()
+        payload = request.response
+        if payload is not None and context.untouched:
+            body = whole(payload)
+            length = len(body)
+            headers = [*plain_headers, SHORT[length] if length < SHORT_BYTES else content_length(body)]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body", "body": body, "more_body": False})
         else:
-            request.ended = True
-            message = plan.request_wire.only_message(event["body"], plan.max_receive_bytes)
-        if message is None:
-            message = call.message_of(event["body"])
-        request.is_taken = True
-        if request.on_taken is not None:
-            request.on_taken()
-    except StatusError as error:
-        context.reject(error)
-        return
-    try:
-        response = await plan.method.behavior(call.decode(message), context)
-        if context.untouched or not context.drops_message:
-            request.response = call.encode(response)
-    except Exception as error:
-        context.fail(error)
+            await send_answer(send, Call(context).unary_answer(payload))
+        if not request.ended:
+            await request.discard()
+
+    return answer
 
 
-def _first_wait(handling: Coroutine[Any, Any, None], call: Call, request: AsgiRequest) -> Any:
-    """Runs a handler until it waits for the first time, and gives what for. Most never do."""
-    try:
-        return next(handling.__await__(), _OVER)  # unlike `send` without an exception at the end
-    except BaseException:
-        request.begin(call)
-        with HandlerGuard(call, request):
-            raise
-    return _OVER
+def _handler(plan: Plan) -> Handler:
+    """Gives the function that receives a request and runs the handler, and leaves its response with the request."""
+    max_calls, max_message, max_send = plan.max_calls, plan.max_receive_bytes, plan.max_send_bytes
+    only_message, method = plan.request_wire.only_message, plan.method
+    deserialize, behavior, serialize = method.deserialize, method.behavior, method.serialize
+
+    async def handle(context: AsyncContext, request: AsgiRequest, call: Call | None) -> None:
+        try:
+            if (max_calls is not None and len(unary_calls) > max_calls) or gate.refusal is not None:
+                leave(context)
+                enter(context)
+            event = await request.receive()
+            body = event.get("body")  # there is none in an event that tells of a caller that has gone
+            if body is None or event.get("more_body"):
+                message = await request.message_in_pieces(call or Call(context), event)
+            else:
+                request.ended = True
+                usual = only_message(body, max_message)
+                message = Call(context).message_of(body) if usual is None else usual
+            request.is_taken = True
+            if request.on_taken is not None:
+                request.on_taken()
+        except StatusError as error:
+            context.reject(error)
+            return
+        decode, encode = (deserialize, serialize) if call is None else (call.decode, call.encode)
+        argument = response = NOTHING
+        try:
+            argument = decode(message)
+            response = await behavior(argument, context)
+            if context.untouched or not context.drops_message:
+                payload = encode(response)
+                if len(payload) > max_send:
+                    plan.check_response(payload)
+                request.response = payload
+        except Exception as error:
+            context.fail(explained(error, argument, response, context))
+
+    return handle
+
+
+def _end_like_guarded(call: Call, request: AsgiRequest, error: BaseException) -> None:
+    """Does with what a handler raised before it waited what the guard would have done: most often raises it."""
+    request.begin(call)
+    with HandlerGuard(call, request):
+        raise error
 
 
 async def _guarded(handling: Coroutine[Any, Any, None], awaited: Any, call: Call, request: AsgiRequest) -> None:

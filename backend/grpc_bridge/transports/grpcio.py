@@ -300,7 +300,9 @@ class GrpcioBridge(grpc.GenericRpcHandler):
             if isinstance(decision, HttpAnswer):
                 await send_answer(answer.send, decision)
             else:
-                body = RequestBody(decision, receiver(decision, native))
+                body = RequestBody()
+                body.receive = receiver(decision, native)
+                body.begin(decision)
                 await ended_by_cancellation(serve_call(decision, body, answer.send), decision.context)
         finally:
             answer.close()

@@ -94,7 +94,7 @@ class HandlerGuard:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool:
-        leave(self._call)
+        leave(self._context)
         self._over = True
         # Or context, guard and answer would keep each other until a garbage collection.
         self._context.on_terminate = self._context.on_initial_metadata = None

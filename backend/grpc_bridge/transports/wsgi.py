@@ -9,82 +9,31 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextvars import copy_context
-from operator import length_hint
 
 from grpc_bridge import call_id
-from grpc_bridge.admission import Admission, RequestHead, peer_address
+from grpc_bridge.admission import Admission, RequestHead
 from grpc_bridge.call import Call
 from grpc_bridge.conf import BridgeSettings
 from grpc_bridge.context import SyncContext
 from grpc_bridge.dispatch import run_stream, run_unary
 from grpc_bridge.lifecycle import caches_are_closed, call_finished, call_started
-from grpc_bridge.limits import enter, leave, too_much_metadata
+from grpc_bridge.limits import enter, leave
 from grpc_bridge.loops import callers_thread
 from grpc_bridge.plan import Plan
-from grpc_bridge.protocol.metadata import Metadatum, decode_metadata
 from grpc_bridge.protocol.negotiation import HttpAnswer
 from grpc_bridge.protocol.status import StatusError
 from grpc_bridge.registry import Registry
 from grpc_bridge.transports.wsgi_body import WsgiBody
 from grpc_bridge.transports.wsgi_hangup import watched
-from grpc_bridge.transports.wsgi_head import HEADER_PREFIXES, KnownEnvirons
+from grpc_bridge.transports.wsgi_head import KnownEnvirons
 from grpc_bridge.transports.wsgi_on_loop import serve_on_loop
 from grpc_bridge.transports.wsgi_reply import Environ, Reply, StartResponse, trailers_sender
+from grpc_bridge.transports.wsgi_request import wsgi_request
 from grpc_bridge.transports.wsgi_unary import unary_answer
 
 Application = Callable[[Environ, StartResponse], Iterable[bytes]]
-
-
-class WsgiRequest:
-    """What a call asks of a WSGI environ."""
-
-    __slots__ = ("_environ",)
-
-    def __init__(self, environ: Environ) -> None:
-        self._environ = environ
-
-    def metadata(self) -> tuple[Metadatum, ...]:
-        """Gives the invocation metadata. Duplicates arrive joined by commas: WSGI has no other way."""
-        environ = self._environ
-        # Over HTTP/2 gunicorn says by it that it is HTTP/2.
-        no_header = "HTTP_VERSION" if environ.get("SERVER_PROTOCOL") == "HTTP/2.0" else None
-        return decode_metadata(
-            (name[5:].replace("_", "-"), value)
-            for name, value in environ.items()
-            if name.startswith("HTTP_") and name != no_header
-        )
-
-    def check_metadata_size(self, settings: BridgeSettings) -> None:
-        """Raises `StatusError` RESOURCE_EXHAUSTED for more headers, or larger ones, than the settings allow."""
-        environ = self._environ
-        # What the environ has beside the headers rarely matters, and leaving it out takes three times as long.
-        size = len("".join(environ)) + sum(map(length_hint, environ.values()))
-        if size <= settings.max_metadata_bytes and len(environ) <= settings.max_metadata_entries:
-            return
-        headers = [(name, value) for name, value in environ.items() if name.startswith(HEADER_PREFIXES)]
-        size = sum(len(name.removeprefix("HTTP_")) + len(value) for name, value in headers)
-        if size > settings.max_metadata_bytes or len(headers) > settings.max_metadata_entries:
-            raise too_much_metadata(len(headers), size, settings)
-
-    def peer(self) -> str:
-        """Gives the caller's address as grpcio writes it."""
-        return peer_address(self._environ.get("REMOTE_ADDR"), self._environ.get("REMOTE_PORT"))
-
-    def auth_context(self) -> Mapping[str, Sequence[bytes]]:
-        """Gives nothing: TLS ends in the server or before it."""
-        return {}
-
-    def meta(self, key: str) -> str | None:
-        """Gives an entry of Django's `request.META`, which is the environ."""
-        value: str | None = self._environ.get(key)
-        return value
-
-    def scheme(self) -> str:
-        """Gives `http` or `https`."""
-        scheme: str = self._environ["wsgi.url_scheme"]
-        return scheme
 
 
 def _head(environ: Environ) -> RequestHead:
@@ -103,41 +52,43 @@ def _head(environ: Environ) -> RequestHead:
     )
 
 
-class WsgiBridge:
-    """Serves the methods of a registry in front of a WSGI application."""
+def wsgi_bridge(application: Application, registry: Registry, settings: BridgeSettings) -> Application:
+    """Gives a WSGI application that serves the methods of a registry in front of another one.
 
-    def __init__(self, application: Application, registry: Registry, settings: BridgeSettings) -> None:
-        self._application = application
-        self._admission = Admission(registry, settings, KnownEnvirons)
+    It is a function because servers would call an object in twice the time.
+    """
+    admission = Admission(registry, settings, KnownEnvirons)
 
-    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        """Serves one request of a WSGI server."""
-        known = self._admission.known
+    def serve(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        known = admission.known
         plan = None if known is None else known.find(environ)
         if plan is None or (plan.needs_http_trailers and trailers_sender(environ) is None):
-            decision = self._admission.decide(_head(environ), WsgiRequest(environ))
+            decision = admission.decide(_head(environ), wsgi_request(environ))
             if decision is None:
-                return self._application(environ, start_response)
+                return application(environ, start_response)
             if isinstance(decision, HttpAnswer):
                 return Reply(environ, start_response).whole(decision)
-            plan = self._learn(decision, environ)
+            plan = decision
+            _learn(admission, plan, environ)
         if plan.answer is not None:
             body: Iterable[bytes] | None = plan.answer(environ, start_response)
             if body is not None:
                 return body
-        call = self._admission.make_call(plan, WsgiRequest(environ), environ.get("HTTP_GRPC_TIMEOUT"))
+        call = admission.make_call(plan, wsgi_request(environ), environ.get("HTTP_GRPC_TIMEOUT"))
         reply = Reply(environ, start_response)
         return reply.whole(call) if isinstance(call, HttpAnswer) else _serve(call, reply)
 
-    def _learn(self, plan: Plan, environ: Environ) -> Plan:
-        # Else a wait for the body can be limited.
-        is_direct = "CONTENT_LENGTH" in environ and "gunicorn.socket" not in environ
-        is_usual = "HTTP_GRPC_TIMEOUT" not in environ and not caches_are_closed()
-        if plan.in_one_piece and not plan.method.is_async and is_direct and is_usual:
-            plan.answer = unary_answer(plan, WsgiRequest)
-        if self._admission.known is not None:
-            self._admission.known.remember(plan, environ)
-        return plan
+    return serve
+
+
+def _learn(admission: Admission[KnownEnvirons], plan: Plan, environ: Environ) -> None:
+    # Else a wait for the body can be limited.
+    is_direct = "CONTENT_LENGTH" in environ and "gunicorn.socket" not in environ
+    is_usual = "HTTP_GRPC_TIMEOUT" not in environ and not caches_are_closed()
+    if plan.in_one_piece and not plan.method.is_async and is_direct and is_usual:
+        plan.answer = unary_answer(plan)
+    if admission.known is not None:
+        admission.known.remember(plan, environ)
 
 
 def _serve(call: Call, reply: Reply) -> Iterable[bytes]:
@@ -153,12 +104,12 @@ def _serve(call: Call, reply: Reply) -> Iterable[bytes]:
     token = call_id.begin(call.context)
     call_started()
     try:
-        enter(call)
+        enter(call.context)
         payload = copy_context().run(run_unary, call, _request(call, reply.body))
     except StatusError as error:
         call.context.reject(error)
     finally:
-        leave(call)
+        leave(call.context)
         call.context.finish()
         call_finished()
         call_id.end(token)
@@ -208,7 +159,7 @@ def _stream(call: Call, reply: Reply) -> Iterator[bytes]:
     try:
         frames = _no_frames()
         try:
-            enter(call)
+            enter(call.context)
             frames = run_stream(call, _request(call, reply.body))
             frame = in_context(next, frames, None)
         except StatusError as error:
@@ -231,7 +182,7 @@ def _stream(call: Call, reply: Reply) -> Iterator[bytes]:
         raise
     finally:
         call.context.on_initial_metadata = None  # or context and call would keep each other
-        leave(call)
+        leave(call.context)
         call.context.finish()
         in_context(call_finished)  # whoever closes this may do so in a context of its own
 

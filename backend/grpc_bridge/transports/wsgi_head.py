@@ -13,6 +13,12 @@ from grpc_bridge.transports.wsgi_reply import Environ
 HEADER_PREFIXES = ("HTTP_", "CONTENT_TYPE", "CONTENT_LENGTH")
 """How the names of headers begin in an environ."""
 
+ALWAYS_THERE = {
+    "REQUEST_METHOD", "SERVER_NAME", "SERVER_PORT", "SERVER_PROTOCOL", "wsgi.errors", "wsgi.input", "wsgi.multiprocess",
+    "wsgi.multithread", "wsgi.run_once", "wsgi.url_scheme", "wsgi.version",
+}  # fmt: skip
+"""What every environ has to have (PEP 3333, "environ Variables"), so that nobody need look whether it does."""
+
 DECIDING_FIELDS = ("REQUEST_METHOD", "wsgi.url_scheme")
 """What decides besides headers and the path."""
 
@@ -43,23 +49,22 @@ class EnvironHead(Head):
     def arrange(self, fixed: dict[str, str], spare_bytes: int) -> None:
         """Prepares for requests in which these keys have these values."""
         varying = [key for key in self._headers if key not in fixed]
-        # Raises `KeyError` for other keys, of which there are as many.
-        read = itemgetter(*fixed, *varying, *(self._keys - {*fixed, *varying}))
-        self._known = read, tuple(fixed.values()), len(fixed), len(fixed) + len(varying), spare_bytes
+        others = self._keys - {*fixed, *varying} - ALWAYS_THERE
+        self._known = itemgetter(*fixed), tuple(fixed.values()), varying, itemgetter(*others), spare_bytes
 
     def fits(self, environ: Environ) -> bool:
         """Whether a request of the same path has this head."""
         if len(environ) != len(self._keys):
             return False
-        read, always, fixed_end, headers_end, spare_bytes = self._known
+        read, always, varying, read_others, spare_bytes = self._known
         try:
-            values = read(environ)
-        except KeyError:
+            if read(environ) != always:
+                return False
+            for key in varying:
+                spare_bytes -= len(environ[key])
+            read_others(environ)
+        except KeyError:  # there are as many keys, but others
             return False
-        if values[:fixed_end] != always:
-            return False
-        for value in values[fixed_end:headers_end]:
-            spare_bytes -= len(value)
         return spare_bytes >= 0
 
 

@@ -18,6 +18,18 @@ OK = "200 OK"
 _STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 
 
+SHORT_BYTES = 1024
+"""Bodies shorter than this have their header ready."""
+
+SHORT = [("content-length", str(length)) for length in range(SHORT_BYTES)]
+
+
+def content_length(body: bytes) -> tuple[str, str]:
+    """Gives the header that says how long a body is."""
+    length = len(body)
+    return SHORT[length] if length < SHORT_BYTES else ("content-length", str(length))
+
+
 def trailers_sender(environ: Environ) -> Callable[[Pairs], Any] | None:
     """Gives what a server offers for trailers, None where it offers nothing: gunicorn's name for it, then pyvoy's."""
     return environ.get("gunicorn.http2.send_trailers") or environ.get("wsgi.ext.http.send_trailers")
@@ -66,7 +78,7 @@ class Reply:
         if answer.trailers:
             self.start(answer.status, answer.headers)
         else:
-            self.start(answer.status, [*answer.headers, ("content-length", str(len(answer.body)))])
+            self.start(answer.status, [*answer.headers, content_length(answer.body)])
             if self.body.ended:
                 return [answer.body]
         return self._and_then_end(answer)

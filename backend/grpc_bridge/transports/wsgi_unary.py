@@ -2,6 +2,8 @@
 
 All that it does is done elsewhere as well, step by step, and there it is explained. Here it stands together, because
 each step by itself costs as much as what it does. Whatever is unusual is left to `wsgi.py`, before a handler has run.
+
+There is no `Call`, unless it is logged: one is made when it is needed.
 """
 
 from __future__ import annotations
@@ -11,66 +13,107 @@ from collections.abc import Callable, Iterable
 from contextvars import copy_context
 
 from grpc_bridge import call_id
-from grpc_bridge.call import Call
+from grpc_bridge.call import NOTHING, Call, explained
 from grpc_bridge.call_log import LoggedCall
 from grpc_bridge.call_log import is_on as is_logging
 from grpc_bridge.call_state import CallSource
 from grpc_bridge.context import SyncContext
-from grpc_bridge.lifecycle import call_finished, has_connections, nobody_cares
+from grpc_bridge.lifecycle import call_finished, nobody_listens, this_thread
 from grpc_bridge.limits import _unary_calls as unary_calls
-from grpc_bridge.limits import refuses_some
+from grpc_bridge.limits import gate
 from grpc_bridge.plan import Plan
-from grpc_bridge.transports.wsgi_reply import OK, Environ, Reply, StartResponse
+from grpc_bridge.transports.wsgi_reply import OK, SHORT, SHORT_BYTES, Environ, Reply, StartResponse, content_length
+from grpc_bridge.transports.wsgi_request import wsgi_request
 
 Answer = Callable[[Environ, StartResponse], "Iterable[bytes] | None"]
 """Gives None where a call is not of the usual kind after all. Then no handler has run, and the body can be read."""
 
 MAX_LENGTH_DIGITS = 10
 
+set_current, reset_current = call_id.current.set, call_id.current.reset
 
-def unary_answer(plan: Plan, source_type: Callable[[Environ], CallSource]) -> Answer:
-    """Gives the function that answers calls with this plan. `source_type` is for their contexts."""
-    behavior, path, accept_encoding, settings = plan.method.behavior, plan.path, plan.accept_encoding, plan.settings
+_SHORT = {str(length): length for length in range(SHORT_BYTES)}
+
+
+class _Context(SyncContext):
+    """A context that makes what it asks only when it does: most calls never get there."""
+
+    environ: Environ
+
+    @property
+    def source(self) -> CallSource:  # type: ignore[override]
+        """The request."""
+        return wsgi_request(self.environ)
+
+
+def _body(environ: Environ, max_bytes: int) -> bytes | None:
+    """Gives a request's body, None where that is not the usual one, which has a length and can be read at once."""
+    text: str = environ["CONTENT_LENGTH"]
+    size = _SHORT.get(text)
+    if size is None:
+        if not text.isdecimal() or len(text) > MAX_LENGTH_DIGITS:
+            return None
+        size = int(text)
+    if size > max_bytes:
+        return None
+    try:
+        body: bytes = environ["wsgi.input"].read(size)
+    except Exception:
+        return None
+    if len(body) != size:
+        environ["wsgi.input"] = io.BytesIO(body)
+        return None
+    return body
+
+
+def unary_answer(plan: Plan) -> Answer:
+    """Gives the function that answers calls with this plan."""
+    method, log_calls = plan.method, plan.settings.log_calls
+    deserialize, behavior, serialize = method.deserialize, method.behavior, method.serialize
     max_calls, max_body, max_message = plan.max_calls, plan.max_body_bytes, plan.max_receive_bytes
     only_message, headers, whole = plan.request_wire.only_message, plan.plain_headers, plan.wire.unary_ok
+    max_send = plan.max_send_bytes
 
     def answer(environ: Environ, start_response: StartResponse) -> Iterable[bytes] | None:
-        length: str = environ["CONTENT_LENGTH"]
-        if not length.isdecimal() or len(length) > MAX_LENGTH_DIGITS or not nobody_cares():
+        thread = this_thread.state
+        if thread.has_connections or not nobody_listens() or (body := _body(environ, max_body)) is None:
             return None
-        size = int(length)
-        if size > max_body:
+        message = only_message(body, max_message)
+        context = _Context()
+        context.plan = plan
+        context.environ = environ
+        unary_calls.add(context)
+        if message is None or gate.refusal is not None or (max_calls is not None and len(unary_calls) > max_calls):
+            unary_calls.discard(context)
+            environ["wsgi.input"] = io.BytesIO(body)
             return None
+        call = LoggedCall(context) if log_calls and is_logging() else None
+        decode, encode = (deserialize, serialize) if call is None else (call.decode, call.encode)
+        token = set_current(context) if call_id.is_wanted else None
+        argument = response = NOTHING
         try:
-            data = environ["wsgi.input"].read(size)
-        except Exception:
-            return None
-        message = only_message(data, max_message) if len(data) == size else None
-        if message is None or (max_calls is not None and len(unary_calls) >= max_calls):
-            environ["wsgi.input"] = io.BytesIO(data)
-            return None
-        context = SyncContext(path, source_type(environ), None, accept_encoding)
-        call = (LoggedCall if settings.log_calls and is_logging() else Call)(plan, context)
-        unary_calls.add(call)
-        if refuses_some():
-            unary_calls.discard(call)
-            environ["wsgi.input"] = io.BytesIO(data)
-            return None
-        payload, token = None, call_id.begin(context)
-        try:
-            payload = call.encode(copy_context().run(behavior, call.decode(message), context))
+            argument = decode(message)
+            response = copy_context().run(behavior, argument, context)
+            payload = encode(response)
+            if len(payload) > max_send:
+                plan.check_response(payload)
         except Exception as error:
-            context.fail(error)
+            payload = None
+            context.fail(explained(error, argument, response, context))
         finally:
-            unary_calls.discard(call)
-            context.finish()
-            if has_connections():
+            unary_calls.discard(context)
+            context.active = False
+            if context.has_callbacks:
+                context.finish()
+            if thread.has_connections:
                 call_finished()
-            call_id.end(token)
+            if token is not None:
+                reset_current(token)
         if payload is None or not context.untouched:
-            return Reply(environ, start_response, data).whole(call.unary_answer(payload))
-        body = whole(payload)
-        start_response(OK, [*headers, ("content-length", str(len(body)))])
-        return (body,)
+            return Reply(environ, start_response, body).whole(Call(context).unary_answer(payload))
+        reply = whole(payload)
+        length = len(reply)
+        start_response(OK, [*headers, SHORT[length] if length < SHORT_BYTES else content_length(reply)])
+        return (reply,)
 
     return answer

@@ -9,8 +9,8 @@ from typing import Any
 
 from grpc_bridge.conf import BridgeSettings
 from grpc_bridge.registry import Registry
-from grpc_bridge.transports.asgi import AsgiBridge
-from grpc_bridge.transports.wsgi import WsgiBridge
+from grpc_bridge.transports.asgi import asgi_bridge
+from grpc_bridge.transports.wsgi import wsgi_bridge
 from tests.fuzz.case import Case, Headers
 from tests.fuzz.reference import MAX_MESSAGE_BYTES
 from tests.fuzz.servicers import Record, record, register
@@ -71,7 +71,7 @@ class Asgi:
     """The ASGI application under an ideal server."""
 
     def __init__(self) -> None:
-        self._bridge = AsgiBridge(self._site, _registry(), SETTINGS)
+        self._bridge = asgi_bridge(self._site, _registry(), SETTINGS)
         self._runner = asyncio.Runner()
 
     def run(self, case: Case) -> Observation:
@@ -181,7 +181,7 @@ class Wsgi:
     """The WSGI application under an ideal server."""
 
     def __init__(self) -> None:
-        self._bridge = WsgiBridge(self._site, _registry(), SETTINGS)
+        self._bridge = wsgi_bridge(self._site, _registry(), SETTINGS)
 
     def run(self, case: Case) -> Observation:
         """Runs one request to its end. Raises nothing that the application raises."""

@@ -1,0 +1,242 @@
+"""A unary call that is served in one piece gets the same as one that is served step by step, as with a deadline."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import grpc
+import pytest
+from django.core.exceptions import PermissionDenied
+
+from grpc_bridge.admission import Admission
+from grpc_bridge.conf import BridgeSettings
+from grpc_bridge.limits import open_calls
+from grpc_bridge.protocol.frames import HEADER_BYTES, SHORT_BYTES, encode_frame
+from grpc_bridge.protocol.status import StatusCode
+from grpc_bridge.protocol.trailers import encode_trailers
+from grpc_bridge.tests.raw import ASGI, WSGI, environ, registry_of, scope, status_of
+from grpc_bridge.transports.asgi import asgi_bridge
+from grpc_bridge.transports.wsgi import wsgi_bridge
+
+MAX_SEND_BYTES = 5_000
+UNREADABLE = b"unreadable"
+FAR = ("grpc-timeout", "1H")
+
+Behavior = Callable[[bytes, Any], Any]
+
+
+def give(request: bytes, context: Any) -> Any:
+    return request
+
+
+def give_nothing(request: bytes, context: Any) -> Any:
+    return None
+
+
+def give_too_much(request: bytes, context: Any) -> Any:
+    return b"x" * (MAX_SEND_BYTES + 1)
+
+
+def set_code(request: bytes, context: Any) -> Any:
+    context.set_code(grpc.StatusCode.NOT_FOUND)
+    context.set_details("not here")
+    return request
+
+
+def set_code_and_give_nothing(request: bytes, context: Any) -> Any:
+    context.set_code(grpc.StatusCode.NOT_FOUND)
+
+
+def set_details(request: bytes, context: Any) -> Any:
+    context.set_details("well done")
+    return request
+
+
+def set_trailing(request: bytes, context: Any) -> Any:
+    context.set_trailing_metadata((("key", "value"),))
+    return request
+
+
+def compress(request: bytes, context: Any) -> Any:
+    context.set_compression(grpc.Compression.Gzip)
+    return request * 100
+
+
+def fail(request: bytes, context: Any) -> Any:
+    raise ValueError("a secret")
+
+
+def refuse(request: bytes, context: Any) -> Any:
+    raise PermissionDenied
+
+
+def fail_with_a_code(request: bytes, context: Any) -> Any:
+    context.set_code(grpc.StatusCode.DATA_LOSS)
+    raise ValueError("a secret")
+
+
+def cancel(request: bytes, context: Any) -> Any:
+    """An `async def` handler that raises this before it has waited."""
+    raise asyncio.CancelledError
+
+
+BEHAVIORS: list[Behavior] = [
+    give, give_nothing, give_too_much, set_code, set_code_and_give_nothing, set_details, set_trailing, compress, fail,
+    refuse, fail_with_a_code,
+]  # fmt: skip
+
+
+def deserialize(message: bytes) -> bytes:
+    if message == UNREADABLE:
+        raise ValueError("unreadable")
+    return message
+
+
+def serialize(response: bytes | None) -> bytes:
+    if response is None:
+        raise TypeError("None is no message")
+    return response
+
+
+def as_async(behavior: Behavior, *, waits: bool) -> Any:
+    async def behave(request: bytes, context: Any) -> Any:
+        if waits:
+            await asyncio.sleep(0)
+        return behavior(request, context)
+
+    return behave
+
+
+KINDS = {
+    "def under WSGI": (WSGI, lambda behavior: behavior),
+    "async def": (ASGI, lambda behavior: as_async(behavior, waits=False)),
+    "async def that waits": (ASGI, lambda behavior: as_async(behavior, waits=True)),
+}
+
+
+class Site:
+    """A bridge with one method."""
+
+    def __init__(self, kind: str, behavior: Behavior, *, logs: bool) -> None:
+        self._transport, of_kind = KINDS[kind]
+        handler = grpc.unary_unary_rpc_method_handler(of_kind(behavior), deserialize, serialize)
+        bridge: Any = asgi_bridge if self._transport == ASGI else wsgi_bridge
+        settings = BridgeSettings(log_calls=logs, max_send_message_bytes=MAX_SEND_BYTES)
+        self._application = bridge(None, registry_of(Do=handler), settings)
+
+    async def ask(self, message: bytes, *headers: tuple[str, str]) -> tuple[Any, ...]:
+        """Gives the answer: status, headers and body, without the id of the call."""
+        request = encode_frame(message), (*headers, ("grpc-accept-encoding", "gzip"))
+        status, fields, body = await self._asgi(*request) if self._transport == ASGI else self._wsgi(*request)
+        return status, fields, re.sub(rb"call [0-9a-f]{32}", b"call ...", body)
+
+    async def _asgi(self, body: bytes, headers: Any) -> tuple[Any, ...]:
+        sent: list[dict[str, Any]] = []
+        pieces = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def receive() -> dict[str, Any]:
+            return pieces.pop() if pieces else await asyncio.get_running_loop().create_future()
+
+        async def send(event: dict[str, Any]) -> None:
+            sent.append(event)
+
+        await self._application(scope("Do", headers), receive, send)
+        return sent[0]["status"], sent[0]["headers"], b"".join(event["body"] for event in sent[1:])
+
+    def _wsgi(self, body: bytes, headers: Any) -> tuple[Any, ...]:
+        started: list[Any] = []
+        answer = b"".join(self._application(environ("Do", headers, body), lambda *start: started.extend(start)))
+        return (*started, answer)
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The paths of calls that are served step by step."""
+    made: list[str] = []
+    make_call = Admission.make_call
+
+    def recorded(admission: Any, plan: Any, source: Any, timeout: Any) -> Any:
+        made.append(plan.path)
+        return make_call(admission, plan, source, timeout)
+
+    monkeypatch.setattr(Admission, "make_call", recorded)
+    return made
+
+
+@pytest.fixture(autouse=True)
+def calls_are_logged_and_none_is_left(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    caplog.set_level(logging.INFO, "grpc_bridge")
+    yield
+    assert open_calls() == (0, 0)
+
+
+def logged(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Gives what has been logged since this was asked last, without what differs."""
+    lines = [re.sub(r"[0-9a-f]{32}|duration_ms=\S+", "...", record.getMessage()) for record in caplog.records]
+    caplog.clear()
+    return lines
+
+
+@pytest.mark.parametrize("logs", [False, True])
+@pytest.mark.parametrize("message", [b"request", UNREADABLE])
+@pytest.mark.parametrize("behavior", BEHAVIORS)
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_call_gets_the_same_either_way(
+    kind: str, behavior: Behavior, message: bytes, logs: bool, steps: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    site = Site(kind, behavior, logs=logs)
+    expected, expected_lines = await site.ask(message, FAR), logged(caplog)
+    assert len(steps) == 1
+    assert any("method=/test.Service/Do " in line for line in expected_lines) == logs
+    for _ in range(3):
+        # Under WSGI a call with a deadline runs on an event loop, which makes no difference to what is answered.
+        assert await site.ask(message) == expected
+        assert logged(caplog) == expected_lines
+    assert len(steps) == 1
+
+
+@pytest.mark.parametrize("logs", [False, True])
+async def test_a_handler_that_cancels_itself_before_it_waits(logs: bool, steps: list[str]) -> None:
+    site = Site("async def", cancel, logs=logs)
+    expected = await site.ask(b"request", FAR)
+    assert status_of(expected[2]) == (StatusCode.CANCELLED, "Cancelled on the server side")
+    for _ in range(2):
+        assert await site.ask(b"request") == expected
+    assert len(steps) == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_messages_of_every_length_have_the_right_headers(kind: str, steps: list[str]) -> None:
+    site = Site(kind, give, logs=False)
+    overhead = HEADER_BYTES + len(encode_trailers(0))
+    limits = (SHORT_BYTES - part for part in (0, HEADER_BYTES, overhead))
+    for size in (0, 1, *(limit + step for limit in limits for step in (-1, 0, 1))):
+        message = b"x" * size
+        _, headers, body = await site.ask(message)
+        assert body == encode_frame(message) + encode_trailers(0)
+        length = dict(headers)["content-length" if kind == "def under WSGI" else b"content-length"]
+        assert int(length) == len(body)
+    assert not steps
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_who_asks_to_be_told_of_the_end_is_told_once(kind: str, steps: list[str]) -> None:
+    told: list[str] = []
+
+    def ask_to_be_told(request: bytes, context: Any) -> bytes:
+        if kind == "def under WSGI":
+            assert context.add_callback(lambda: told.append("over"))
+        else:
+            context.add_done_callback(lambda context: told.append("over"))
+        assert not told
+        return request
+
+    site = Site(kind, ask_to_be_told, logs=False)
+    for count in (1, 2):
+        await site.ask(b"request")
+        assert told == ["over"] * count
+    assert not steps
