@@ -103,6 +103,7 @@ def _handler(plan: Plan) -> Handler:
                 request.ended = True
                 usual = only_message(body, max_message)
                 message = Call(context).message_of(body) if usual is None else usual
+                del usual
             request.is_taken = True
             if request.on_taken is not None:
                 request.on_taken()
@@ -113,9 +114,12 @@ def _handler(plan: Plan) -> Handler:
         argument = response = NOTHING
         try:
             argument = decode(message)
+            del event, body, message  # large ones are let go at once, or there would be several of each at a time
             response = await behavior(argument, context)
+            argument = None
             if context.untouched or not context.drops_message:
                 payload = encode(response)
+                response = None
                 if len(payload) > max_send:
                     plan.check_response(payload)
                 request.response = payload

@@ -27,9 +27,8 @@ sends does not see an answer on a connection that is reset under it."""
 class WsgiBody:
     """Reads a request body once, never past its end."""
 
-    def __init__(self, environ: dict[str, Any], begun: bytes = b"") -> None:
-        """`begun` is what has been read of it already."""
-        self._begun = begun
+    def __init__(self, environ: dict[str, Any], *, is_read: bool = False) -> None:
+        """`is_read` says that somebody else has read it to its end."""
         self._input = environ["wsgi.input"]
         self._socket = environ.get("gunicorn.socket")  # without it no wait can be limited
         self.stream = http2_stream(environ)
@@ -40,10 +39,8 @@ class WsgiBody:
         self._is_waiting = False
         self._is_late = False
         self._left: int | None = int(length) if length.isdecimal() and len(length) < 20 else None
-        if self._left is None and not environ.get("wsgi.input_terminated"):
+        if is_read or (self._left is None and not environ.get("wsgi.input_terminated")):
             self._left = 0  # without a length, only a server that marks the end by itself may be read from
-        elif self._left is not None:
-            self._left -= len(begun)
 
     @property
     def ended(self) -> bool:
@@ -144,7 +141,7 @@ class WsgiBody:
         return call.one_message(messages)
 
     def _read_whole(self, call: Call) -> bytes:
-        parts = [self._begun] if self._begun else []
+        parts: list[bytes] = []
         while self._left:
             parts.append(self._receive(self._left, call))
         return parts[0] if len(parts) == 1 else b"".join(parts)

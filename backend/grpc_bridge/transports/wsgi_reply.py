@@ -40,9 +40,9 @@ class Reply:
 
     __slots__ = ("_start_response", "_started", "body", "environ")
 
-    def __init__(self, environ: Environ, start_response: StartResponse, begun: bytes = b"") -> None:
-        """`begun` is what has been read of the body already."""
-        self.body = WsgiBody(environ, begun)
+    def __init__(self, environ: Environ, start_response: StartResponse, *, is_read: bool = False) -> None:
+        """`is_read` says that somebody else has read the body to its end."""
+        self.body = WsgiBody(environ, is_read=is_read)
         self.environ = environ
         self._start_response = start_response
         self._started = False

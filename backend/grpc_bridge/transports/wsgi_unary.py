@@ -93,8 +93,11 @@ def unary_answer(plan: Plan) -> Answer:
         argument = response = NOTHING
         try:
             argument = decode(message)
+            del body, message  # large ones are let go at once, or there would be several of each at a time
             response = copy_context().run(behavior, argument, context)
+            argument = None
             payload = encode(response)
+            response = None
             if len(payload) > max_send:
                 plan.check_response(payload)
         except Exception as error:
@@ -110,7 +113,7 @@ def unary_answer(plan: Plan) -> Answer:
             if token is not None:
                 reset_current(token)
         if payload is None or not context.untouched:
-            return Reply(environ, start_response, body).whole(Call(context).unary_answer(payload))
+            return Reply(environ, start_response, is_read=True).whole(Call(context).unary_answer(payload))
         reply = whole(payload)
         length = len(reply)
         start_response(OK, [*headers, SHORT[length] if length < SHORT_BYTES else content_length(reply)])
