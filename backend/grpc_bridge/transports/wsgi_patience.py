@@ -34,14 +34,20 @@ class _Watch:
 
     def _run(self) -> None:
         while True:
+            # Not woken by each request, most of which are there at once: that would cost more than to serve them.
             self._somebody_waits.wait()
-            self._somebody_waits.clear()
-            while self._waiting:
-                time.sleep(LOOK_SECONDS)
-                now = time.monotonic()
-                for token, (until, give_up) in list(self._waiting.items()):
-                    if now >= until and self._waiting.pop(token, None) is not None:
-                        give_up()
+            time.sleep(LOOK_SECONDS)
+            self._look()
+            if not self._waiting:
+                self._somebody_waits.clear()
+                if self._waiting:  # since the line before
+                    self._somebody_waits.set()
+
+    def _look(self) -> None:
+        now = time.monotonic()
+        for token, (until, give_up) in list(self._waiting.items()):
+            if now >= until and self._waiting.pop(token, None) is not None:
+                give_up()
 
 
 _lock = threading.Lock()
