@@ -28,6 +28,7 @@ class Plan:
     `cors` is None where CORS is off, else it gives the headers for it, by the keys of the metadata that is sent.
     `holds_for_its_head` says whether nothing but the head decided for this plan.
     `in_one_piece` says whether the call is of the usual kind, for which transports have a way of its own.
+    `answer` is the way that the transport has for such a call, None for every other.
     `plain_headers` are those of an answer for which the handler has set nothing, all but the length.
     """
 

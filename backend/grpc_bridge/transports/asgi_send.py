@@ -14,13 +14,14 @@ Send = Callable[[Event], Awaitable[None]]
 SHORT_BYTES = 1024
 """Bodies shorter than this have their header ready: to write the number costs as much as to send a message."""
 
-SHORT = [(b"content-length", b"%d" % length) for length in range(SHORT_BYTES)]
+READY = [(b"content-length", b"%d" % length) for length in range(SHORT_BYTES)]
+"""Those headers, by the lengths."""
 
 
 def content_length(body: bytes) -> tuple[bytes, bytes]:
     """Gives the header that says how long a body is."""
     length = len(body)
-    return SHORT[length] if length < SHORT_BYTES else (b"content-length", b"%d" % length)
+    return READY[length] if length < SHORT_BYTES else (b"content-length", b"%d" % length)
 
 
 async def send_answer(send: Send, answer: HttpAnswer) -> None:

@@ -24,7 +24,7 @@ from grpc_bridge.loops import continued
 from grpc_bridge.plan import Plan
 from grpc_bridge.protocol.status import StatusError
 from grpc_bridge.transports.asgi_request import AsgiRequest, Receive, Scope
-from grpc_bridge.transports.asgi_send import SHORT, SHORT_BYTES, Send, content_length, send_answer
+from grpc_bridge.transports.asgi_send import READY, SHORT_BYTES, Send, content_length, send_answer
 from grpc_bridge.transports.guard import HandlerGuard
 
 Answer = Callable[[Scope, Receive, Send], Coroutine[Any, Any, None]]
@@ -73,7 +73,7 @@ def unary_answer(plan: Plan) -> Answer:
         if payload is not None and context.untouched:
             body = whole(payload)
             length = len(body)
-            headers = [*plain_headers, SHORT[length] if length < SHORT_BYTES else content_length(body)]
+            headers = [*plain_headers, READY[length] if length < SHORT_BYTES else content_length(body)]
             await send({"type": "http.response.start", "status": 200, "headers": headers})
             await send({"type": "http.response.body", "body": body, "more_body": False})
         else:

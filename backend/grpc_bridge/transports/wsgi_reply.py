@@ -21,13 +21,14 @@ _STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in H
 SHORT_BYTES = 1024
 """Bodies shorter than this have their header ready."""
 
-SHORT = [("content-length", str(length)) for length in range(SHORT_BYTES)]
+READY = [("content-length", str(length)) for length in range(SHORT_BYTES)]
+"""Those headers, by the lengths."""
 
 
 def content_length(body: bytes) -> tuple[str, str]:
     """Gives the header that says how long a body is."""
     length = len(body)
-    return SHORT[length] if length < SHORT_BYTES else ("content-length", str(length))
+    return READY[length] if length < SHORT_BYTES else ("content-length", str(length))
 
 
 def trailers_sender(environ: Environ) -> Callable[[Pairs], Any] | None:

@@ -22,7 +22,7 @@ from grpc_bridge.lifecycle import call_finished, nobody_listens, this_thread
 from grpc_bridge.limits import _unary_calls as unary_calls
 from grpc_bridge.limits import gate
 from grpc_bridge.plan import Plan
-from grpc_bridge.transports.wsgi_reply import OK, SHORT, SHORT_BYTES, Environ, Reply, StartResponse, content_length
+from grpc_bridge.transports.wsgi_reply import OK, READY, SHORT_BYTES, Environ, Reply, StartResponse, content_length
 from grpc_bridge.transports.wsgi_request import wsgi_request
 
 Answer = Callable[[Environ, StartResponse], "Iterable[bytes] | None"]
@@ -32,7 +32,7 @@ MAX_LENGTH_DIGITS = 10
 
 set_current, reset_current = call_id.current.set, call_id.current.reset
 
-_SHORT = {str(length): length for length in range(SHORT_BYTES)}
+_SIZES = {str(length): length for length in range(SHORT_BYTES)}
 
 
 class _Context(SyncContext):
@@ -49,7 +49,7 @@ class _Context(SyncContext):
 def _body(environ: Environ, max_bytes: int) -> bytes | None:
     """Gives a request's body, None where that is not the usual one, which has a length and can be read at once."""
     text: str = environ["CONTENT_LENGTH"]
-    size = _SHORT.get(text)
+    size = _SIZES.get(text)
     if size is None:
         if not text.isdecimal() or len(text) > MAX_LENGTH_DIGITS:
             return None
@@ -116,7 +116,7 @@ def unary_answer(plan: Plan) -> Answer:
             return Reply(environ, start_response, is_read=True).whole(Call(context).unary_answer(payload))
         reply = whole(payload)
         length = len(reply)
-        start_response(OK, [*headers, SHORT[length] if length < SHORT_BYTES else content_length(reply)])
+        start_response(OK, [*headers, READY[length] if length < SHORT_BYTES else content_length(reply)])
         return (reply,)
 
     return answer
