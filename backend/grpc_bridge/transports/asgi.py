@@ -82,8 +82,7 @@ def _head(scope: Scope) -> RequestHead:
 def asgi_bridge(application: Application, registry: Registry, settings: BridgeSettings) -> Application:
     """Gives an ASGI application that serves the methods of a registry in front of another one.
 
-    It is a function because servers would call an object in twice the time, and one of them would not take it for an
-    application of ASGI 3.
+    It is a function because to call an object by its `__call__` takes twice the time.
     """
     admission = Admission(registry, settings, KnownScopes)
 

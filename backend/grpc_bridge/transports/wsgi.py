@@ -55,7 +55,7 @@ def _head(environ: Environ) -> RequestHead:
 def wsgi_bridge(application: Application, registry: Registry, settings: BridgeSettings) -> Application:
     """Gives a WSGI application that serves the methods of a registry in front of another one.
 
-    It is a function because servers would call an object in twice the time.
+    It is a function because to call an object by its `__call__` takes twice the time.
     """
     admission = Admission(registry, settings, KnownEnvirons)
 
