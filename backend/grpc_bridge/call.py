@@ -18,6 +18,7 @@ logger = logging.getLogger("grpc_bridge")
 
 
 NOTHING = object()
+"""Stands for a request or a response that is not there."""
 
 
 def explained(error: Exception, request: object, response: object, context: CallContext) -> Exception:

@@ -27,6 +27,7 @@ current: ContextVar[CallContext | None] = ContextVar("grpc_bridge_call", default
 """The call that records belong to which are made now. It is only set where `is_wanted`."""
 
 is_wanted = False
+"""Whether a filter has been made."""
 
 
 class CallIdFilter(logging.Filter):
