@@ -1,7 +1,7 @@
 """Which calls there are to be: both transports ask here what a request is, and do nothing else with its head.
 
-request head -> Admission.decide    -> a Call to serve, an HttpAnswer to send, or None: the request is Django's
-known head   -> Admission.make_call -> a Call, or the HttpAnswer to a deadline that cannot be understood
+request head -> Admission.decide    -> the Plan of a call, an HttpAnswer to send, or None: the request is Django's
+Plan         -> Admission.make_call -> a Call to serve, or the HttpAnswer to a deadline that cannot be understood
 """
 
 from __future__ import annotations

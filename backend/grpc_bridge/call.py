@@ -10,6 +10,7 @@ from typing import Any
 from grpc_bridge.call_state import CallContext
 from grpc_bridge.conf import BridgeSettings
 from grpc_bridge.limits import StreamClock
+from grpc_bridge.protocol.frames import larger_than_max
 from grpc_bridge.protocol.negotiation import HttpAnswer
 from grpc_bridge.protocol.status import StatusCode, StatusError
 from grpc_bridge.protocol.wire import BinaryWire, RequestReader
@@ -22,13 +23,13 @@ NOTHING = object()
 
 
 def explained(error: Exception, request: object, response: object, context: CallContext) -> Exception:
-    """Gives the error to end a unary call with, where an error was raised on the way from its message to its answer.
+    """Gives the error to end a unary call with, where one was raised on the way from its message to its answer.
 
-    `request` and `response` are `NOTHING` unless they were there by then.
+    `request` is `NOTHING` until the message has been decoded, and `response` but for the time in which it is encoded.
     """
     if request is NOTHING:
         return _undecodable()
-    return error if response is NOTHING or isinstance(error, StatusError) else _unserializable(context, error)
+    return error if response is NOTHING else _unserializable(context, error)
 
 
 def _undecodable() -> StatusError:
@@ -37,7 +38,7 @@ def _undecodable() -> StatusError:
 
 def _unserializable(context: CallContext, error: Exception) -> StatusError:
     text = "%s gave a response that cannot be serialized (call %s)"
-    logger.error(text, context.path, context.call_id, exc_info=error)
+    logger.error(text, context.call_path, context.call_id, exc_info=error)
     return StatusError(StatusCode.INTERNAL, "Failed to serialize response!")
 
 
@@ -51,8 +52,8 @@ class Call:
     __slots__ = ("clock", "context", "method", "plan")
 
     def __init__(self, context: CallContext) -> None:
-        self.plan = context.plan
-        self.method = context.plan.method
+        self.plan = context.call_plan
+        self.method = context.call_plan.method
         self.context = context
         self.clock: StreamClock | None = None
 
@@ -98,9 +99,12 @@ class Call:
         """Gives the message that a response is. Raises `StatusError` for none, and for one that is too large."""
         try:
             message = self.method.serialize(response)
+            size = len(message)
         except Exception as error:  # as above; None, above all, is no message
             raise _unserializable(self.context, error) from None
-        self.plan.check_response(message)
+        limit = self.plan.max_send_bytes
+        if size > limit:
+            raise larger_than_max("Sent", size, limit)
         return message
 
     def headers(self) -> list[tuple[str, str]]:

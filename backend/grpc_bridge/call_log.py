@@ -65,7 +65,7 @@ class LoggedCall(Call):
             Entry(
                 {
                     "message": "call ended",
-                    "method": context.path,
+                    "method": context.call_path,
                     "peer": context.peer(),
                     "status": _NAMES[context.status()[0]],
                     "duration_ms": round((time.perf_counter() - self._started) * 1000, 3),

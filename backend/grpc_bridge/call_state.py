@@ -54,19 +54,19 @@ class CallSource(Protocol):
 class CallContext:
     """The state of one call. A call is over once: by its handler's end, or before by `terminate`.
 
-    It is made without arguments and then told by `begin` which call it is, in a third of the time of an `__init__`.
+    It is made without arguments and then told which call it is, in a third of the time that an `__init__` takes: by
+    `begin`, or by the attributes that this sets. Handlers put attributes of their own on it, which must not be ours.
     """
 
-    plan: Plan
-    source: CallSource
+    call_plan: Plan
+    call_source: CallSource
     deadline: float | None = None
 
     aborted = False
     untouched = True
     """Whether nothing at all has been set, which is quicker to see than what `plain` says."""
 
-    active = True
-    """Whether the call has not ended. For the bridge to set."""
+    _active = True
 
     has_callbacks = False
     """Whether somebody wants to be told of the end. Then it is to be told by `finish`."""
@@ -99,15 +99,15 @@ class CallContext:
 
     def begin(self, plan: Plan, source: CallSource) -> None:
         """Says which call it is. Nothing else may be asked before."""
-        self.plan = plan
-        self.source = source
+        self.call_plan = plan
+        self.call_source = source
 
     # What a handler reads.
 
     @property
-    def path(self) -> str:
+    def call_path(self) -> str:
         """The path of the call's method, such as `/echo.v1.EchoService/Echo`."""
-        return self.plan.path
+        return self.call_plan.path
 
     @property
     def call_id(self) -> str:
@@ -119,11 +119,11 @@ class CallContext:
 
     def invocation_metadata(self) -> tuple[Metadatum, ...]:
         """Gives the caller's metadata, decoded now. Raises `StatusError` INTERNAL when it cannot be."""
-        return self.source.metadata()
+        return self.call_source.metadata()
 
     def peer(self) -> str:
         """Gives the caller's address."""
-        return self.source.peer()
+        return self.call_source.peer()
 
     def peer_identities(self) -> Iterable[bytes] | None:
         """Gives what a caller's certificate says of it, None without one: most often TLS ends before the bridge."""
@@ -136,7 +136,7 @@ class CallContext:
 
     def auth_context(self) -> Mapping[str, Sequence[bytes]]:
         """Gives what TLS has found out about the caller, nothing where it ends before the bridge."""
-        return self.source.auth_context()
+        return self.call_source.auth_context()
 
     # What a handler sets.
 
@@ -173,7 +173,9 @@ class CallContext:
             return
         self.untouched = False
         encoding = _ENCODINGS[compression]
-        self.response_encoding = encoding if encoding and is_accepted(encoding, self.plan.accept_encoding) else None
+        self.response_encoding = (
+            encoding if encoding and is_accepted(encoding, self.call_plan.accept_encoding) else None
+        )
 
     def disable_next_message_compression(self) -> None:
         """Leaves the next message of the answer as it is, for data that would not become smaller."""
@@ -196,7 +198,7 @@ class CallContext:
         self._code = self._code_of(code)
         self._details = _text_of(details)
         if self._code is StatusCode.OK:  # an abort is no success; grpcio answers the same
-            logger.error("%s: abort() called with StatusCode.OK; the call ends with UNKNOWN", self.path)
+            logger.error("%s: abort() called with StatusCode.OK; the call ends with UNKNOWN", self.call_path)
             self._code, self._details = StatusCode.UNKNOWN, ""
         self.aborted = True
 
@@ -269,6 +271,11 @@ class CallContext:
             return self._trailing_pairs
         return (*self._trailing_pairs, *self._early_end.trailers)
 
+    @property
+    def active(self) -> bool:
+        """Whether the call has not ended."""
+        return self._active
+
     # How a call ends.
 
     def fail(self, error: Exception) -> None:
@@ -281,9 +288,9 @@ class CallContext:
     def reject(self, error: StatusError) -> bool:
         """Ends the call before its handler because of what the caller sent. Gives False if it was over already."""
         with _callbacks_lock:
-            if not self.active:
+            if not self._active:
                 return False
-            self.active = False
+            self._active = False
             self.untouched = False
             # Without the frames through which it and its cause came: they know the call, and each would keep the other.
             self._early_end = error.with_traceback(None)
@@ -315,20 +322,20 @@ class CallContext:
         """Ends the call because its handler has ended."""
         # Without the lock, which would cost as much as all else that is known of a plain call: whoever adds a callback
         # at this moment sees afterwards that the call is over.
-        self.active = False
+        self._active = False
         if self.has_callbacks:
             self._run_callbacks()
 
     def at_end(self, callback: Callable[[], Any]) -> bool:
         """Has `callback` called once, from any thread, when the call ends. Gives False if it is over."""
         with _callbacks_lock:
-            if not self.active:
+            if not self._active:
                 return False
             if self._callbacks is None:
                 self._callbacks = []
             self._callbacks.append(callback)
             self.has_callbacks = True
-        if not self.active:  # `finish` may not have seen it
+        if not self._active:  # `finish` may not have seen it
             self._run_callbacks()
         return True
 
@@ -339,7 +346,7 @@ class CallContext:
             try:
                 callback()
             except Exception:
-                logger.exception("%s: a callback failed (call %s)", self.path, self.call_id)
+                logger.exception("%s: a callback failed (call %s)", self.call_path, self.call_id)
 
 
 def _text_of(details: object) -> str:

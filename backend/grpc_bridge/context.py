@@ -22,7 +22,7 @@ class SyncContext(CallContext, grpc.ServicerContext):  # type: ignore[misc]
     """The context of a `def` handler; `grpc.ServicerContext` says what each method does."""
 
     def is_active(self) -> bool:
-        return self.active
+        return self._active
 
     def time_remaining(self) -> float:
         return float("inf") if self.deadline is None else max(self.deadline - time.monotonic(), 0.0)
@@ -78,7 +78,7 @@ class AsyncContext(CallContext, grpc.aio.ServicerContext[Any, Any]):  # type: ig
         return None if self.deadline is None else max(self.deadline - time.monotonic(), 0.0)
 
     def done(self) -> bool:
-        return not self.active
+        return not self._active
 
     def cancelled(self) -> bool:
         return self._early_end is not None

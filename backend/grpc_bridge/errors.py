@@ -63,16 +63,16 @@ def status_of(error: Exception, context: CallContext) -> tuple[StatusCode, str]:
     if context.aborted:
         return context.status_code, context.status_message
     if context.has_code:
-        logger.info("%s raised after setting a status (call %s)", context.path, context.call_id, exc_info=error)
+        logger.info("%s raised after setting a status (call %s)", context.call_path, context.call_id, exc_info=error)
         return context.status_code, context.status_message
     for kind, (code, message) in EXCEPTION_CODES.items():
         if isinstance(error, kind):
-            logger.info("%s ended with %s (call %s)", context.path, code.name, context.call_id, exc_info=error)
+            logger.info("%s ended with %s (call %s)", context.call_path, code.name, context.call_id, exc_info=error)
             told = context.status_message or message
             if isinstance(error, ValidationError) and (details := field_violations(error, code, told)):
                 context.add_trailing_metadata(STATUS_DETAILS, details)
             return code, told
-    logger.error("%s failed (call %s)", context.path, context.call_id, exc_info=error)
+    logger.error("%s failed (call %s)", context.call_path, context.call_id, exc_info=error)
     got_request_exception.send_robust(sender=type(context), request=None)
     if isinstance(error, DATABASE_ERRORS):
         return StatusCode.UNAVAILABLE, context.status_message or f"Database not available (call {context.call_id})"

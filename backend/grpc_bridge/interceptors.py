@@ -78,7 +78,7 @@ class CallDetails(grpc.HandlerCallDetails):
     """What an interceptor is told about a call. The metadata is decoded when it is asked for."""
 
     def __init__(self, context: CallContext) -> None:
-        self.method = context.path
+        self.method = context.call_path
         self._context = context
 
     @cached_property
@@ -137,7 +137,7 @@ class Chain:
         registered = self._methods.get(id(handler))
         if registered is not None:
             return registered
-        method = Method(call.context.path, handler)
+        method = Method(call.context.call_path, handler)
         if (behind := original(method.behavior)) is not None:
             method.behavior = behind.behavior
             method.is_async, method.is_async_generator = behind.is_async, behind.is_async_generator

@@ -42,7 +42,7 @@ def enter(context: CallContext) -> None:
 
     Of calls that begin in several threads at the same moment more may be turned away than need be, never too few.
     """
-    plan = context.plan
+    plan = context.call_plan
     if not plan.is_unary:
         _streams.add(context)
         maximum = plan.settings.max_concurrent_streams
@@ -62,7 +62,7 @@ def enter(context: CallContext) -> None:
 
 def leave(context: CallContext) -> None:
     """The call is over, if it was ever counted."""
-    (_unary_calls if context.plan.is_unary else _streams).discard(context)
+    (_unary_calls if context.call_plan.is_unary else _streams).discard(context)
 
 
 def refuse(refusal: Refusal | None) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 from grpc_bridge.conf import BridgeSettings
 from grpc_bridge.context import AsyncContext, SyncContext
 from grpc_bridge.protocol.compression import ACCEPT_ENCODING, Encoding
-from grpc_bridge.protocol.frames import larger_than_max
 from grpc_bridge.protocol.wire import BINARY, BinaryWire
 from grpc_bridge.registry import Method
 
@@ -28,7 +27,8 @@ class Plan:
     `cors` is None where CORS is off, else it gives the headers for it, by the keys of the metadata that is sent.
     `holds_for_its_head` says whether nothing but the head decided for this plan.
     `in_one_piece` says whether the call is of the usual kind, for which transports have a way of its own.
-    `answer` is the way that the transport has for such a call, None for every other.
+    `answer` is the way that the transport has for such a call, None for every other. It is given the plan and does not
+    keep it: plans come and go.
     `plain_headers` are those of an answer for which the handler has set nothing, all but the length.
     """
 
@@ -88,11 +88,6 @@ class Plan:
         self.answer: Callable[..., Any] | None = None
         self.plain_headers = tuple(self.headers())
         self.plain_headers_encoded = tuple(encoded(self.plain_headers))
-
-    def check_response(self, message: bytes) -> None:
-        """Raises `StatusError` RESOURCE_EXHAUSTED for a message that is too large to be sent."""
-        if len(message) > self.max_send_bytes:
-            raise larger_than_max("Sent", len(message), self.max_send_bytes)
 
     def headers(self, metadata: Pairs = (), encoding: Encoding | None = None) -> list[tuple[str, str]]:
         """Gives the headers of an answer, all but the length. `metadata` are pairs from `encode_metadata`."""

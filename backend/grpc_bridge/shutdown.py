@@ -51,10 +51,10 @@ def drain(*, everything: bool = False) -> int:
     spread_ms = _spread_ms(len(all_calls()))
 
     def refusal(context: CallContext) -> StatusError | None:
-        return None if context.plan.is_unary else _unavailable(spread_ms)
+        return None if context.call_plan.is_unary else _unavailable(spread_ms)
 
     refuse(refusal)
-    return end_calls(context for context in all_calls() if everything or context.plan.method.response_streaming)
+    return end_calls(context for context in all_calls() if everything or context.call_plan.method.response_streaming)
 
 
 async def turn_away(is_spared: Callable[[CallContext], bool]) -> None:

@@ -48,7 +48,7 @@ def plain_frame(payload: bytes) -> bytes:
 def only_frame(data: bytes, max_message_bytes: int) -> bytes | None:
     """Gives the message where `data` is one frame, without flags and not too large. None says to ask `split_frames`."""
     length = len(data) - HEADER_BYTES
-    if 0 <= length <= max_message_bytes and data.startswith(plain_header(length)):
+    if 0 <= length <= max_message_bytes and data[:HEADER_BYTES] == plain_header(length):
         return data[HEADER_BYTES:]
     return None
 

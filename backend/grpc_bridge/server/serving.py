@@ -158,11 +158,11 @@ class NativeServer:
 
 
 def _is_probe(context: CallContext) -> bool:
-    return context.path.startswith(f"/{HEALTH}/")
+    return context.call_path.startswith(f"/{HEALTH}/")
 
 
 def _end_watches() -> None:
-    end_calls(context for context in all_calls() if context.path == WATCH)
+    end_calls(context for context in all_calls() if context.call_path == WATCH)
 
 
 def _services(registry: Registry) -> list[str]:

@@ -49,7 +49,7 @@ def test_a_timeout_becomes_a_deadline() -> None:
 
 def test_without_a_timeout_there_is_no_deadline(call: Call) -> None:
     assert call.context.deadline is None
-    assert call.context.path == PATH
+    assert call.context.call_path == PATH
 
 
 @pytest.mark.parametrize("messages", [[], [b"a", b"b"], [b"", b"", b""]])

@@ -32,7 +32,7 @@ def logged(caplog: pytest.LogCaptureFixture, context: Any, error: Exception) -> 
     """Gives the level of the only record, which must have the path, the call id and the traceback."""
     (record,) = caplog.records
     assert record.name == "grpc_bridge"
-    assert context.path in record.message
+    assert context.call_path in record.message
     assert context.call_id in record.message
     assert record.exc_info is not None
     assert record.exc_info[1] is error

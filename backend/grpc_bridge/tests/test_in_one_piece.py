@@ -16,7 +16,7 @@ from grpc_bridge.admission import Admission
 from grpc_bridge.conf import BridgeSettings
 from grpc_bridge.limits import open_calls
 from grpc_bridge.protocol.frames import HEADER_BYTES, SHORT_BYTES, encode_frame
-from grpc_bridge.protocol.status import StatusCode
+from grpc_bridge.protocol.status import StatusCode, StatusError
 from grpc_bridge.protocol.trailers import encode_trailers
 from grpc_bridge.tests.raw import ASGI, WSGI, environ, registry_of, scope, status_of
 from grpc_bridge.transports.asgi import asgi_bridge
@@ -24,6 +24,7 @@ from grpc_bridge.transports.wsgi import wsgi_bridge
 
 MAX_SEND_BYTES = 5_000
 UNREADABLE = b"unreadable"
+REFUSED, ENCODED_TO_NONE = object(), object()
 FAR = ("grpc-timeout", "1H")
 
 Behavior = Callable[[bytes, Any], Any]
@@ -79,6 +80,23 @@ def fail_with_a_code(request: bytes, context: Any) -> Any:
     raise ValueError("a secret")
 
 
+def name_things(request: bytes, context: Any) -> Any:
+    """Keeps something of its own with the context, under names that the bridge might have had."""
+    for name in ("plan", "source", "path", "environ", "scope", "request", "call", "state"):
+        assert not hasattr(context, name), name
+        setattr(context, name, "mine")
+    context.set_code(grpc.StatusCode.NOT_FOUND)
+    return request
+
+
+def give_what_cannot_be_encoded(request: bytes, context: Any) -> Any:
+    return REFUSED
+
+
+def give_what_is_encoded_to_nothing(request: bytes, context: Any) -> Any:
+    return ENCODED_TO_NONE
+
+
 def cancel(request: bytes, context: Any) -> Any:
     """An `async def` handler that raises this before it has waited."""
     raise asyncio.CancelledError
@@ -86,7 +104,7 @@ def cancel(request: bytes, context: Any) -> Any:
 
 BEHAVIORS: list[Behavior] = [
     give, give_nothing, give_too_much, set_code, set_code_and_give_nothing, set_details, set_trailing, compress, fail,
-    refuse, fail_with_a_code,
+    refuse, fail_with_a_code, name_things, give_what_cannot_be_encoded, give_what_is_encoded_to_nothing,
 ]  # fmt: skip
 
 
@@ -96,10 +114,12 @@ def deserialize(message: bytes) -> bytes:
     return message
 
 
-def serialize(response: bytes | None) -> bytes:
+def serialize(response: Any) -> Any:
+    if response is REFUSED:
+        raise StatusError(StatusCode.DATA_LOSS, "for nobody else to know")
     if response is None:
         raise TypeError("None is no message")
-    return response
+    return None if response is ENCODED_TO_NONE else response
 
 
 def as_async(behavior: Behavior, *, waits: bool) -> Any:
@@ -197,6 +217,15 @@ async def test_a_call_gets_the_same_either_way(
         assert await site.ask(message) == expected
         assert logged(caplog) == expected_lines
     assert len(steps) == 1
+
+
+@pytest.mark.parametrize("behavior", [give_nothing, give_what_cannot_be_encoded, give_what_is_encoded_to_nothing])
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_response_that_is_no_message_is_a_failure_of_the_server(kind: str, behavior: Behavior) -> None:
+    site = Site(kind, behavior, logs=False)
+    for _ in range(2):
+        _, _, body = await site.ask(b"request")
+        assert status_of(body) == (StatusCode.INTERNAL, "Failed to serialize response!")
 
 
 @pytest.mark.parametrize("logs", [False, True])

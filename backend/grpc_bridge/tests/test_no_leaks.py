@@ -13,11 +13,14 @@ from typing import Any
 import grpc
 import pytest
 
+from grpc_bridge import admission, heads
 from grpc_bridge.conf import BridgeSettings
 from grpc_bridge.context import AsyncContext, SyncContext
 from grpc_bridge.limits import open_calls
+from grpc_bridge.plan import Plan
 from grpc_bridge.registry import Registry
 from grpc_bridge.tests.raw import BODY, Headers, environ, not_django, registry_of, scope
+from grpc_bridge.transports import asgi
 from grpc_bridge.transports.asgi import Application as AsgiApplication
 from grpc_bridge.transports.asgi import asgi_bridge
 from grpc_bridge.transports.wsgi import Application as WsgiApplication
@@ -288,7 +291,7 @@ def _over_wsgi(application: WsgiApplication, end: WsgiEnd, name: str) -> None:
 
 
 @pytest.mark.parametrize("has_rest", [False, True])
-@pytest.mark.parametrize("name", ["Unary", "WaitingUnary", "Stream", "WaitingStream"])
+@pytest.mark.parametrize("name", ["Unary", "WaitingUnary", "CancelledUnary", "Stream", "WaitingStream"])
 async def test_a_call_goes_without_a_garbage_collection(name: str, has_rest: bool) -> None:
     seen: list[weakref.ref[Any]] = []
 
@@ -296,6 +299,8 @@ async def test_a_call_goes_without_a_garbage_collection(name: str, has_rest: boo
         seen.append(weakref.ref(context))
         if name == "WaitingUnary":
             await asyncio.sleep(0.001)
+        if name == "CancelledUnary":
+            raise asyncio.CancelledError
         return b"response"
 
     async def stream(request: Any, context: Any) -> AsyncIterator[bytes]:
@@ -323,5 +328,43 @@ async def test_a_call_goes_without_a_garbage_collection(name: str, has_rest: boo
         await bridge(scope(name), receive, send)
         await asyncio.sleep(0.01)  # for what was cancelled
         assert [reference() for reference in seen] == [None]
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize("transport", ["asgi", "wsgi"])
+async def test_what_is_known_of_a_head_that_is_not_kept_goes_with_its_call(
+    transport: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plans: list[weakref.ref[Plan]] = []
+
+    class WatchedPlan(Plan):
+        __slots__ = ("__weakref__",)
+
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            plans.append(weakref.ref(self))
+
+    async def echo(request: bytes, context: Any) -> bytes:
+        return request
+
+    async def receive() -> Json:
+        return WHOLE
+
+    async def send(event: Json) -> None:
+        """Takes it."""
+
+    monkeypatch.setattr(admission, "Plan", WatchedPlan)
+    monkeypatch.setattr(asgi, "Plan", WatchedPlan)
+    monkeypatch.setattr(heads, "MAX_PLANS", 0)
+    behavior = echo if transport == "asgi" else lambda request, context: request
+    registry = registry_of(Unary=grpc.unary_unary_rpc_method_handler(behavior))
+    gc.disable()
+    try:
+        if transport == "asgi":
+            await asgi_bridge(not_django, registry, DEFAULTS)(scope("Unary"), receive, send)
+        else:
+            list(wsgi_bridge(not_django, registry, DEFAULTS)(environ("Unary", (), BODY), lambda *_: None))
+        assert [plan() for plan in plans] == [None]
     finally:
         gc.enable()

@@ -94,7 +94,7 @@ def asgi_bridge(application: Application, registry: Registry, settings: BridgeSe
             if plan is None:
                 return
         if plan.answer is not None and nobody_listens() and callers_thread.get() is None:
-            await plan.answer(scope, receive, send)
+            await plan.answer(plan, scope, receive, send)
             return
         request = asgi_request(scope, receive)
         call = admission.make_call(plan, request, text(joined(scope["headers"], b"grpc-timeout")))

@@ -12,8 +12,9 @@ from grpc_bridge.transports.asgi_request import Scope
 
 Pair = tuple[bytes, bytes]
 
-_FIELDS = {"type", "method", "scheme", "root_path"}
-"""What decides besides headers and the path. Servers give all of them, although they may leave some out."""
+_FIELDS = ("type", "method", "scheme", "root_path")
+"""What decides besides headers and the path. Servers give all of them; where one leaves some out, as it may, calls are
+decided about one by one."""
 
 _fields_of = itemgetter(*_FIELDS)
 
@@ -73,6 +74,6 @@ class KnownScopes(KnownHeads[ScopeHead]):
 
     def remember(self, plan: Plan, scope: Scope) -> None:
         """Keeps a plan for those scopes that have the same in what decides, as long as there is room."""
-        may_be_kept = isinstance(scope["headers"], list) and scope.keys() >= _FIELDS
+        may_be_kept = isinstance(scope["headers"], list) and all(field in scope for field in _FIELDS)
         if plan.holds_for_its_head and may_be_kept and self.has_room():
             self.keep(scope["path"], ScopeHead(plan, scope, self._deciding, self.settings))

@@ -14,14 +14,14 @@ Send = Callable[[Event], Awaitable[None]]
 SHORT_BYTES = 1024
 """Bodies shorter than this have their header ready: to write the number costs as much as to send a message."""
 
-READY = [(b"content-length", b"%d" % length) for length in range(SHORT_BYTES)]
-"""Those headers, by the lengths."""
 
-
-def content_length(body: bytes) -> tuple[bytes, bytes]:
+def content_length(length: int) -> tuple[bytes, bytes]:
     """Gives the header that says how long a body is."""
-    length = len(body)
-    return READY[length] if length < SHORT_BYTES else (b"content-length", b"%d" % length)
+    return b"content-length", b"%d" % length
+
+
+READY = [content_length(length) for length in range(SHORT_BYTES)]
+"""Those headers, by the lengths."""
 
 
 async def send_answer(send: Send, answer: HttpAnswer) -> None:
@@ -37,7 +37,7 @@ async def send_answer(send: Send, answer: HttpAnswer) -> None:
 
 async def send_whole(send: Send, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> None:
     """Sends an answer without trailers. `headers` are all but the length."""
-    await send({"type": "http.response.start", "status": status, "headers": [*headers, content_length(body)]})
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, content_length(len(body))]})
     await send({"type": "http.response.body", "body": body, "more_body": False})
 
 

@@ -22,12 +22,13 @@ from grpc_bridge.limits import _unary_calls as unary_calls
 from grpc_bridge.limits import enter, gate, leave
 from grpc_bridge.loops import continued
 from grpc_bridge.plan import Plan
+from grpc_bridge.protocol.frames import larger_than_max
 from grpc_bridge.protocol.status import StatusError
 from grpc_bridge.transports.asgi_request import AsgiRequest, Receive, Scope
 from grpc_bridge.transports.asgi_send import READY, SHORT_BYTES, Send, content_length, send_answer
 from grpc_bridge.transports.guard import HandlerGuard
 
-Answer = Callable[[Scope, Receive, Send], Coroutine[Any, Any, None]]
+Answer = Callable[[Plan, Scope, Receive, Send], Coroutine[Any, Any, None]]
 Handler = Callable[[AsyncContext, AsgiRequest, Call | None], Coroutine[Any, Any, None]]
 
 _OVER = object()
@@ -37,14 +38,14 @@ set_current, reset_current = call_id.current.set, call_id.current.reset
 
 
 def unary_answer(plan: Plan) -> Answer:
-    """Gives the function that answers calls with this plan that have no deadline."""
+    """Gives the function that answers calls with this plan, which it is given, that have no deadline."""
     handle, log_calls = _handler(plan), plan.settings.log_calls
     plain_headers, whole = plan.plain_headers_encoded, plan.wire.unary_ok
 
-    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+    async def answer(plan: Plan, scope: Scope, receive: Receive, send: Send) -> None:
         request, context = AsgiRequest(), AsyncContext()
         request.scope, request.receive = scope, receive
-        context.plan, context.source = plan, request
+        context.call_plan, context.call_source = plan, request
         call = LoggedCall(context) if log_calls and is_logging() else None
         thread = AsyncCallThread()
         token = set_thread(thread)
@@ -61,7 +62,7 @@ def unary_answer(plan: Plan) -> Answer:
                 await _guarded(handling, awaited, call or Call(context), request)
         finally:
             unary_calls.discard(context)
-            context.active = False
+            context._active = False
             if context.has_callbacks:
                 context.finish()
             if id_token is not None:
@@ -72,8 +73,9 @@ def unary_answer(plan: Plan) -> Answer:
         payload = request.response
         if payload is not None and context.untouched:
             body = whole(payload)
+            payload = request.response = None
             length = len(body)
-            headers = [*plain_headers, READY[length] if length < SHORT_BYTES else content_length(body)]
+            headers = [*plain_headers, READY[length] if length < SHORT_BYTES else content_length(length)]
             await send({"type": "http.response.start", "status": 200, "headers": headers})
             await send({"type": "http.response.body", "body": body, "more_body": False})
         else:
@@ -119,12 +121,12 @@ def _handler(plan: Plan) -> Handler:
             argument = None
             if context.untouched or not context.drops_message:
                 payload = encode(response)
-                response = None
-                if len(payload) > max_send:
-                    plan.check_response(payload)
+                size, response = len(payload), NOTHING
+                if size > max_send:
+                    raise larger_than_max("Sent", size, max_send)
                 request.response = payload
         except Exception as error:
-            context.fail(explained(error, argument, response, context))
+            context.fail(explained(error, argument, response, context) if call is None else error)
 
     return handle
 
@@ -132,8 +134,11 @@ def _handler(plan: Plan) -> Handler:
 def _end_like_guarded(call: Call, request: AsgiRequest, error: BaseException) -> None:
     """Does with what a handler raised before it waited what the guard would have done: most often raises it."""
     request.begin(call)
-    with HandlerGuard(call, request):
-        raise error
+    try:
+        with HandlerGuard(call, request):
+            raise error
+    finally:
+        del error  # whose traceback has this frame: they would keep each other, and all that it has
 
 
 async def _guarded(handling: Coroutine[Any, Any, None], awaited: Any, call: Call, request: AsgiRequest) -> None:

@@ -71,7 +71,7 @@ def wsgi_bridge(application: Application, registry: Registry, settings: BridgeSe
             plan = decision
             _learn(admission, plan, environ)
         if plan.answer is not None:
-            body: Iterable[bytes] | None = plan.answer(environ, start_response)
+            body: Iterable[bytes] | None = plan.answer(plan, environ, start_response)
             if body is not None:
                 return body
         call = admission.make_call(plan, wsgi_request(environ), environ.get("HTTP_GRPC_TIMEOUT"))

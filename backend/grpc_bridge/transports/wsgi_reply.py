@@ -21,14 +21,14 @@ _STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in H
 SHORT_BYTES = 1024
 """Bodies shorter than this have their header ready."""
 
-READY = [("content-length", str(length)) for length in range(SHORT_BYTES)]
-"""Those headers, by the lengths."""
 
-
-def content_length(body: bytes) -> tuple[str, str]:
+def content_length(length: int) -> tuple[str, str]:
     """Gives the header that says how long a body is."""
-    length = len(body)
-    return READY[length] if length < SHORT_BYTES else ("content-length", str(length))
+    return "content-length", str(length)
+
+
+READY = [content_length(length) for length in range(SHORT_BYTES)]
+"""Those headers, by the lengths."""
 
 
 def trailers_sender(environ: Environ) -> Callable[[Pairs], Any] | None:
@@ -79,7 +79,7 @@ class Reply:
         if answer.trailers:
             self.start(answer.status, answer.headers)
         else:
-            self.start(answer.status, [*answer.headers, content_length(answer.body)])
+            self.start(answer.status, [*answer.headers, content_length(len(answer.body))])
             if self.body.ended:
                 return [answer.body]
         return self._and_then_end(answer)

@@ -16,16 +16,16 @@ from grpc_bridge import call_id
 from grpc_bridge.call import NOTHING, Call, explained
 from grpc_bridge.call_log import LoggedCall
 from grpc_bridge.call_log import is_on as is_logging
-from grpc_bridge.call_state import CallSource
 from grpc_bridge.context import SyncContext
 from grpc_bridge.lifecycle import call_finished, nobody_listens, this_thread
 from grpc_bridge.limits import _unary_calls as unary_calls
 from grpc_bridge.limits import gate
 from grpc_bridge.plan import Plan
+from grpc_bridge.protocol.frames import larger_than_max
 from grpc_bridge.transports.wsgi_reply import OK, READY, SHORT_BYTES, Environ, Reply, StartResponse, content_length
-from grpc_bridge.transports.wsgi_request import wsgi_request
+from grpc_bridge.transports.wsgi_request import WsgiRequest
 
-Answer = Callable[[Environ, StartResponse], "Iterable[bytes] | None"]
+Answer = Callable[[Plan, Environ, StartResponse], "Iterable[bytes] | None"]
 """Gives None where a call is not of the usual kind after all. Then no handler has run, and the body can be read."""
 
 MAX_LENGTH_DIGITS = 10
@@ -33,17 +33,6 @@ MAX_LENGTH_DIGITS = 10
 set_current, reset_current = call_id.current.set, call_id.current.reset
 
 _SIZES = {str(length): length for length in range(SHORT_BYTES)}
-
-
-class _Context(SyncContext):
-    """A context that makes what it asks only when it does: most calls never get there."""
-
-    environ: Environ
-
-    @property
-    def source(self) -> CallSource:  # type: ignore[override]
-        """The request."""
-        return wsgi_request(self.environ)
 
 
 def _body(environ: Environ, max_bytes: int) -> bytes | None:
@@ -67,21 +56,21 @@ def _body(environ: Environ, max_bytes: int) -> bytes | None:
 
 
 def unary_answer(plan: Plan) -> Answer:
-    """Gives the function that answers calls with this plan."""
+    """Gives the function that answers calls with this plan, which it is given."""
     method, log_calls = plan.method, plan.settings.log_calls
     deserialize, behavior, serialize = method.deserialize, method.behavior, method.serialize
     max_calls, max_body, max_message = plan.max_calls, plan.max_body_bytes, plan.max_receive_bytes
     only_message, headers, whole = plan.request_wire.only_message, plan.plain_headers, plan.wire.unary_ok
     max_send = plan.max_send_bytes
 
-    def answer(environ: Environ, start_response: StartResponse) -> Iterable[bytes] | None:
+    def answer(plan: Plan, environ: Environ, start_response: StartResponse) -> Iterable[bytes] | None:
         thread = this_thread.state
         if thread.has_connections or not nobody_listens() or (body := _body(environ, max_body)) is None:
             return None
         message = only_message(body, max_message)
-        context = _Context()
-        context.plan = plan
-        context.environ = environ
+        request, context = WsgiRequest(), SyncContext()
+        request.environ = environ
+        context.call_plan, context.call_source = plan, request
         unary_calls.add(context)
         if message is None or gate.refusal is not None or (max_calls is not None and len(unary_calls) > max_calls):
             unary_calls.discard(context)
@@ -97,15 +86,15 @@ def unary_answer(plan: Plan) -> Answer:
             response = copy_context().run(behavior, argument, context)
             argument = None
             payload = encode(response)
-            response = None
-            if len(payload) > max_send:
-                plan.check_response(payload)
+            size, response = len(payload), NOTHING
+            if size > max_send:
+                raise larger_than_max("Sent", size, max_send)
         except Exception as error:
             payload = None
-            context.fail(explained(error, argument, response, context))
+            context.fail(explained(error, argument, response, context) if call is None else error)
         finally:
             unary_calls.discard(context)
-            context.active = False
+            context._active = False
             if context.has_callbacks:
                 context.finish()
             if thread.has_connections:
@@ -116,7 +105,7 @@ def unary_answer(plan: Plan) -> Answer:
             return Reply(environ, start_response, is_read=True).whole(Call(context).unary_answer(payload))
         reply = whole(payload)
         length = len(reply)
-        start_response(OK, [*headers, READY[length] if length < SHORT_BYTES else content_length(reply)])
+        start_response(OK, [*headers, READY[length] if length < SHORT_BYTES else content_length(length)])
         return (reply,)
 
     return answer
