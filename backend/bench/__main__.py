@@ -85,7 +85,7 @@ class Run:
 
     def scale(self) -> None:
         """Few connections and many."""
-        found = self.results["scale"] = tables.scale(self._launcher, max(self._turns - 1, 1), self._seconds)
+        found = self.results["scale"] = tables.scale(self._launcher, self._turns, self._seconds)
         self._tell("CPU µs per call by the number of connections", report.scale_table(found))
         self._ratios.scale(found)
 
