@@ -76,7 +76,7 @@ def test_the_call_id_is_one_per_call() -> None:
     assert one.call_id == one.call_id
     assert len(one.call_id) == 32
     assert one.call_id != other.call_id
-    assert one.path == PATH
+    assert one.call_path == PATH
 
 
 @pytest.mark.parametrize("code", grpc.StatusCode)
