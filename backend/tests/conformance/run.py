@@ -1,12 +1,11 @@
-"""Fetches the suite, runs it against every kind of server and of client and prints what it says: `make conformance`.
+"""Runs the suite against every kind of server and of client and prints what it says: `make conformance`.
 
-What belongs here: where the suite comes from, which runs there are, and what makes one fail. Needs Go, and the Go
-module proxy for the first time; later Go's caches serve.
+What belongs here: which runs there are, and what makes one fail. Needs Go, and the Go module proxy for the first time;
+later Go's caches serve.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -18,10 +17,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.conformance import suite
 from tests.servers import ASGI, BACKEND_DIR, KINDS, SIGNS_OF_FAULTS, WSGI
-
-MODULE = "connectrpc.com/conformance"
-VERSION = "v1.0.5"
 
 HERE = Path(__file__).resolve().parent
 LOGS = BACKEND_DIR / "test-results" / "conformance"
@@ -126,34 +123,18 @@ def main() -> None:
         del options[0]
         runs = [run for run in RUNS if run.worker == CLIENT or NATURAL[run.worker] == run.handlers]
     chosen = (tuple(options),) if options else None
-    if shutil.which("go") is None:
-        raise SystemExit("The conformance suite is written in Go, and there is no `go` here: see https://go.dev/dl/")
     shutil.rmtree(LOGS, ignore_errors=True)
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as directory, ThreadPoolExecutor(RUNS_AT_A_TIME) as pool:
-        suite, generated = Path(directory, "connectconformance"), Path(directory, "generated")
-        module = _download()
-        _go("build", "-C", str(module), "-o", str(suite), "./cmd/connectconformance")
+        program, generated = Path(directory, "connectconformance"), Path(directory, "generated")
+        module = suite.fetch()
+        suite.build(module, program)
         _generate(module / "proto", generated)
-        outcomes = list(pool.map(lambda run: _report(_execute(run, chosen, suite, generated)), runs))
+        outcomes = list(pool.map(lambda run: _report(_execute(run, chosen, program, generated)), runs))
     failed = [str(outcome.run) for outcome in outcomes if outcome.faults]
     _print(f"conformance: {len(runs)} runs, {len(failed)} failed, {time.monotonic() - started:.0f} s")
     if failed:
         raise SystemExit("failed: " + "; ".join(failed) + f". The logs are in {LOGS}.")
-
-
-def _download() -> Path:
-    """Gives the folder of the suite's module in Go's cache."""
-    described = _go("mod", "download", "-json", f"{MODULE}@{VERSION}")
-    return Path(json.loads(described)["Dir"])
-
-
-def _go(*arguments: str) -> str:
-    environment = os.environ | {"GOWORK": "off"}
-    ran = subprocess.run(["go", *arguments], check=False, stdout=subprocess.PIPE, text=True, env=environment)
-    if ran.returncode:
-        raise SystemExit(f"Go could not download or build {MODULE}@{VERSION}.\n{ran.stdout}")
-    return ran.stdout
 
 
 def _generate(protos: Path, out: Path) -> None:
@@ -169,19 +150,19 @@ def _generate(protos: Path, out: Path) -> None:
     )
 
 
-def _execute(run: Run, chosen: Sequence[tuple[str, ...]] | None, suite: Path, generated: Path) -> Outcome:
+def _execute(run: Run, chosen: Sequence[tuple[str, ...]] | None, program: Path, generated: Path) -> Outcome:
     run.logs.mkdir(parents=True)
     passes = chosen or (((),) if run.mode == "client" else PASSES)
     started = time.monotonic()
-    summaries, failures = zip(*(_pass(run, suite, generated, selection) for selection in passes), strict=True)
+    summaries, failures = zip(*(_pass(run, program, generated, selection) for selection in passes), strict=True)
     faults = [failure for failure in failures if failure] + _logged_faults(run, any(failures))
     return Outcome(run, time.monotonic() - started, "\n".join(summaries), "\n".join(faults))
 
 
-def _pass(run: Run, suite: Path, generated: Path, selection: tuple[str, ...]) -> tuple[str, str]:
+def _pass(run: Run, program: Path, generated: Path, selection: tuple[str, ...]) -> tuple[str, str]:
     """Gives the closing lines of the suite, and what it says before them if a case has failed."""
     command = [
-        *(str(suite), "--mode", run.mode, "--conf", str(run.features), "--max-servers", str(SERVERS_AT_A_TIME)),
+        *(str(program), "--mode", run.mode, "--conf", str(run.features), "--max-servers", str(SERVERS_AT_A_TIME)),
         *("--known-failing", f"@{HERE / 'known_failing.txt'}"),
         *(("--known-flaky", f"@{HERE / 'client_known_flaky.txt'}") if run.mode == "client" else ()),
         *selection,
