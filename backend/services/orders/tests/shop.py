@@ -19,9 +19,8 @@ WAY = (OrderStatus.PAID, OrderStatus.PACKED, OrderStatus.SHIPPED, OrderStatus.DE
 
 def make_customer(**fields: Any) -> Any:
     """Somebody who may buy."""
-    return get_user_model()._default_manager.create_user(
-        f"customer{next(_numbers)}@example.com", is_customer=True, **fields
-    )
+    email = fields.pop("email", None) or f"customer{next(_numbers)}@example.com"
+    return get_user_model()._default_manager.create_user(email, is_customer=True, **fields)
 
 
 def make_staff(**fields: Any) -> Any:

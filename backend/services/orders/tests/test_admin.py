@@ -82,7 +82,7 @@ def test_lists_of_products(admin_site: Client):
 
 
 def test_lists_of_orders(admin_site: Client, django_assert_max_num_queries: Any):
-    customer = make_customer()
+    customer = make_customer(email="ada@example.com")  # has no digit: ids are looked for as well
     orders = [place(customer, make_product(name=name)) for name in ("Tea", "Cup", "Tray", "Pot", "Lamp")]
     logic.move_order(orders[0].pk, OrderStatus.PAID)
     with django_assert_max_num_queries(12):
@@ -90,6 +90,7 @@ def test_lists_of_orders(admin_site: Client, django_assert_max_num_queries: Any)
     assert shown(admin_site, ORDERS, status__exact="paid") == [orders[0]]
     assert shown(admin_site, ORDERS, q="pot") == [orders[3]]
     assert shown(admin_site, ORDERS, q=str(orders[2].pk)) == [orders[2]]
+    assert shown(admin_site, ORDERS, q="ada@") == orders[::-1]
 
 
 def test_an_order_can_be_looked_at_only(admin_site: Client):
