@@ -71,7 +71,9 @@ def call_finished() -> None:
 def nobody_listens() -> bool:
     """Whether nobody besides Django listens. Then an `async def` handler needs no thread for the signals, and a `def`
     handler no signals, unless its thread has connections or `caches_are_closed`."""
-    return request_started.receivers == _started.django and request_finished.receivers == _finished.django
+    if request_started.receivers == _started.django and request_finished.receivers == _finished.django:
+        return True
+    return not (_started.is_beyond_django() or _finished.is_beyond_django())
 
 
 def _send(signal: Signal) -> None:

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -33,22 +34,39 @@ BEFORE_EACH_END = 25
 """How many updates a client has seen when the workers end under it."""
 
 
+class Shop(NamedTuple):
+    """A server with several workers, and the sessions of a customer and of somebody of the staff."""
+
+    server: Server
+    cookies: dict[str, str]
+
+
+@contextmanager
+def opened_shop(kind: str, directory: Path, database: Database) -> Iterator[Shop]:
+    """A shop with a server of its own."""
+    with running_server(kind, directory, database=database, workers=WORKERS) as server:
+        done = subprocess.run(**other_process(server, "prepare"), check=True, timeout=PROCESS_SECONDS)
+        yield Shop(server, json.loads(done.stdout))
+
+
 @pytest.fixture(scope="module", params=KINDS)
-def server(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, migrated: Database
-) -> Iterator[Server]:
-    """Each kind of server, with several workers."""
-    directory = tmp_path_factory.mktemp("server")
-    with running_server(request.param, directory, database=migrated, workers=WORKERS) as server:
-        yield server
+def kind(request: pytest.FixtureRequest) -> str:
+    """Each kind of server."""
+    return str(request.param)
+
+
+@pytest.fixture
+def shop(kind: str, tmp_path: Path, migrated: Database) -> Iterator[Shop]:
+    """One whose workers stay."""
+    with opened_shop(kind, tmp_path, migrated) as shop:
+        yield shop
 
 
 @pytest.fixture(scope="module")
-def cookies(server: Server) -> dict[str, str]:
-    """The sessions of a customer and of somebody of the staff."""
-    done = subprocess.run(**other_process(server, "prepare"), check=True, timeout=PROCESS_SECONDS)
-    cookies: dict[str, str] = json.loads(done.stdout)
-    return cookies
+def shop_of_ending_workers(kind: str, tmp_path_factory: pytest.TempPathFactory, migrated: Database) -> Iterator[Shop]:
+    """One whose workers the tests end. Some may still be ending when the next test begins."""
+    with opened_shop(kind, tmp_path_factory.mktemp("server"), migrated) as shop:
+        yield shop
 
 
 def other_process(server: Server, *words: str) -> dict[str, object]:
@@ -100,12 +118,12 @@ def reload_workers(server: Server) -> None:
     os.kill(server.pid, signal.SIGHUP)
 
 
-def test_streams_of_all_workers_get_all_changes_of_another_process(server: Server, cookies: dict[str, str]):
+def test_streams_of_all_workers_get_all_changes_of_another_process(shop: Shop):
     all_open = threading.Barrier(STREAMS + 1, timeout=PROCESS_SECONDS)
 
     def follow(number: int) -> list[tuple[int, int]]:
-        cookie = cookies["staff" if number % 2 else "customer"]
-        with opened(server, MODES[number % 2], cookie, "") as updates:
+        cookie = shop.cookies["staff" if number % 2 else "customer"]
+        with opened(shop.server, MODES[number % 2], cookie, "") as updates:
             next(updates)
             all_open.wait()
             return [(update.order.id, update.order.version) for update in islice(updates, 5 * ORDERS)]
@@ -113,7 +131,7 @@ def test_streams_of_all_workers_get_all_changes_of_another_process(server: Serve
     with ThreadPoolExecutor(STREAMS) as threads:
         follows = [threads.submit(follow, number) for number in range(STREAMS)]
         all_open.wait()
-        with changing(server) as process:
+        with changing(shop.server) as process:
             happened = events(process)[-5 * ORDERS :]
         assert [one.result() for one in follows] == [happened] * STREAMS
 
@@ -122,12 +140,13 @@ def test_streams_of_all_workers_get_all_changes_of_another_process(server: Serve
     ("who", "end_workers", "leaves_a_status"), [("customer", kill_workers, False), ("staff", reload_workers, True)]
 )
 def test_a_client_that_resumes_misses_nothing_when_workers_end(
-    server: Server, cookies: dict[str, str], who: str, end_workers: Callable[[Server], None], leaves_a_status: bool
+    shop_of_ending_workers: Shop, who: str, end_workers: Callable[[Server], None], leaves_a_status: bool
 ):
+    server, cookies = shop_of_ending_workers
     seen: list[tuple[int, int]] = []
     breaks = statuses = 0
     token = ""
-    while not token:  # workers may end still, since another test has told them to
+    while not token:
         with opened(server, MODES[0], cookies[who], "") as updates:
             token = next(updates, pb.StreamOrderUpdatesResponse()).resume_token
     with changing(server) as process:
