@@ -230,7 +230,8 @@ def create_token(user: User, name: str, lifetime_days: int = 0) -> tuple[Token, 
 
 def give_secret(token: Token) -> str:
     """Makes the secret of a token that is not saved yet, and gives it."""
-    secret = secrets.token_urlsafe(SECRET_BYTES)
+    # Of letters and digits only: one that begins with a dash would be taken for an option on a command line.
+    secret = secrets.token_hex(SECRET_BYTES)
     token.prefix = secret[: Token.PREFIX_CHARACTERS]
     token.digest = _digest(secret)
     return secret

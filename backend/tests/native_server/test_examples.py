@@ -74,6 +74,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
     def run_example(name: str, address: str, *arguments: object) -> list[str]:
         monkeypatch.setattr(sys, "argv", [name, "--address", address, *map(str, arguments)])
+        monkeypatch.delitem(sys.modules, f"examples.{name}", raising=False)  # another example may have imported it
         runpy.run_module(f"examples.{name}", run_name="__main__", alter_sys=True)
         return capsys.readouterr().out.splitlines()
 
