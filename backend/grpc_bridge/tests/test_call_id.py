@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import grpc
@@ -15,6 +16,7 @@ from grpc_bridge import call_id
 from grpc_bridge.call_id import CallIdFilter
 from grpc_bridge.conf import BridgeSettings
 from grpc_bridge.tests.in_memory import TRANSPORTS, Request, answers, registry_of
+from grpc_bridge.tests.one_piece import somebody_listens
 from grpc_bridge.tests.raw import BODY, scope
 from grpc_bridge.transports.asgi import asgi_bridge
 
@@ -90,12 +92,17 @@ def handler_of(flavour: str, arity: str) -> Any:
 @pytest.mark.parametrize("transport", TRANSPORTS)
 @pytest.mark.parametrize("arity", ARITIES)
 @pytest.mark.parametrize("flavour", FLAVOURS)
-@pytest.mark.parametrize("headers", [[], DEADLINE], ids=["", "deadline"])
+@pytest.mark.parametrize(
+    ("headers", "around"),
+    [([], nullcontext), (DEADLINE, nullcontext), ([], somebody_listens)],
+    ids=["", "deadline", "step by step"],
+)
 def test_records_of_a_call_have_its_id(
-    transport: str, arity: str, flavour: str, headers: Any, records: Records
+    transport: str, arity: str, flavour: str, headers: Any, around: Any, records: Records
 ) -> None:
     registry = registry_of(Method=handler_of(flavour, arity))
-    answers(transport, registry, BridgeSettings(), *[Request("/test.Service/Method", headers=headers)] * 2)
+    with around():
+        answers(transport, registry, BridgeSettings(), *[Request("/test.Service/Method", headers=headers)] * 2)
     ids = [call for name, call in records.kept if name == "grpc_bridge.calls"]
     assert len(set(ids)) == 2
     for one in ids:

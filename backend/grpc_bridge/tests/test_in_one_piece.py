@@ -1,11 +1,12 @@
-"""A unary call that is served in one piece gets the same as one that is served step by step, as with a deadline."""
+"""A unary call that is served in one piece gets the same as one that is served step by step: while somebody listens to
+Django's signals all are."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import grpc
@@ -14,22 +15,24 @@ from django.core.exceptions import PermissionDenied
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
 
-from grpc_bridge.admission import Admission
-from grpc_bridge.conf import BridgeSettings
 from grpc_bridge.limits import open_calls
 from grpc_bridge.protocol.frames import HEADER_BYTES, SHORT_BYTES, encode_frame
-from grpc_bridge.protocol.status import StatusCode, StatusError
+from grpc_bridge.protocol.status import StatusCode
 from grpc_bridge.protocol.trailers import encode_trailers
-from grpc_bridge.tests.raw import ASGI, WSGI, environ, registry_of, scope, status_of
-from grpc_bridge.transports.asgi import asgi_bridge
-from grpc_bridge.transports.wsgi import wsgi_bridge
+from grpc_bridge.tests.one_piece import (
+    ENCODED_TO_NONE,
+    KINDS,
+    MAX_SEND_BYTES,
+    REFUSED,
+    UNREADABLE,
+    Behavior,
+    recorded_steps,
+    site_of,
+    somebody_listens,
+)
+from grpc_bridge.tests.raw import status_of
 
-MAX_SEND_BYTES = 5_000
-UNREADABLE = b"unreadable"
-REFUSED, ENCODED_TO_NONE = object(), object()
 FAR = ("grpc-timeout", "1H")
-
-Behavior = Callable[[bytes, Any], Any]
 
 
 def give(request: bytes, context: Any) -> Any:
@@ -110,83 +113,10 @@ BEHAVIORS: list[Behavior] = [
 ]  # fmt: skip
 
 
-def deserialize(message: bytes) -> bytes:
-    if message == UNREADABLE:
-        raise ValueError("unreadable")
-    return message
-
-
-def serialize(response: Any) -> Any:
-    if response is REFUSED:
-        raise StatusError(StatusCode.DATA_LOSS, "for nobody else to know")
-    if response is None:
-        raise TypeError("None is no message")
-    return None if response is ENCODED_TO_NONE else response
-
-
-def as_async(behavior: Behavior, *, waits: bool) -> Any:
-    async def behave(request: bytes, context: Any) -> Any:
-        if waits:
-            await asyncio.sleep(0)
-        return behavior(request, context)
-
-    return behave
-
-
-KINDS = {
-    "def under WSGI": (WSGI, lambda behavior: behavior),
-    "async def": (ASGI, lambda behavior: as_async(behavior, waits=False)),
-    "async def that waits": (ASGI, lambda behavior: as_async(behavior, waits=True)),
-}
-
-
-class Site:
-    """A bridge with one method."""
-
-    def __init__(self, kind: str, behavior: Behavior, *, logs: bool) -> None:
-        self._transport, of_kind = KINDS[kind]
-        handler = grpc.unary_unary_rpc_method_handler(of_kind(behavior), deserialize, serialize)
-        bridge: Any = asgi_bridge if self._transport == ASGI else wsgi_bridge
-        settings = BridgeSettings(log_calls=logs, max_send_message_bytes=MAX_SEND_BYTES)
-        self._application = bridge(None, registry_of(Do=handler), settings)
-
-    async def ask(self, message: bytes, *headers: tuple[str, str]) -> tuple[Any, ...]:
-        """Gives the answer: status, headers and body, without the id of the call."""
-        request = encode_frame(message), (*headers, ("grpc-accept-encoding", "gzip"))
-        status, fields, body = await self._asgi(*request) if self._transport == ASGI else self._wsgi(*request)
-        return status, fields, re.sub(rb"call [0-9a-f]{32}", b"call ...", body)
-
-    async def _asgi(self, body: bytes, headers: Any) -> tuple[Any, ...]:
-        sent: list[dict[str, Any]] = []
-        pieces = [{"type": "http.request", "body": body, "more_body": False}]
-
-        async def receive() -> dict[str, Any]:
-            return pieces.pop() if pieces else await asyncio.get_running_loop().create_future()
-
-        async def send(event: dict[str, Any]) -> None:
-            sent.append(event)
-
-        await self._application(scope("Do", headers), receive, send)
-        return sent[0]["status"], sent[0]["headers"], b"".join(event["body"] for event in sent[1:])
-
-    def _wsgi(self, body: bytes, headers: Any) -> tuple[Any, ...]:
-        started: list[Any] = []
-        answer = b"".join(self._application(environ("Do", headers, body), lambda *start: started.extend(start)))
-        return (*started, answer)
-
-
 @pytest.fixture
 def steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The paths of calls that are served step by step."""
-    made: list[str] = []
-    make_call = Admission.make_call
-
-    def recorded(admission: Any, plan: Any, source: Any, timeout: Any) -> Any:
-        made.append(plan.path)
-        return make_call(admission, plan, source, timeout)
-
-    monkeypatch.setattr(Admission, "make_call", recorded)
-    return made
+    return recorded_steps(monkeypatch)
 
 
 @pytest.fixture(autouse=True)
@@ -210,21 +140,26 @@ def logged(caplog: pytest.LogCaptureFixture) -> list[str]:
 async def test_a_call_gets_the_same_either_way(
     kind: str, behavior: Behavior, message: bytes, logs: bool, steps: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    site = Site(kind, behavior, logs=logs)
-    expected, expected_lines = await site.ask(message, FAR), logged(caplog)
+    site = site_of(kind, behavior, logs=logs)
+    with somebody_listens():
+        expected, expected_lines = await site.ask(message), logged(caplog)
     assert len(steps) == 1
     assert any("method=/test.Service/Do " in line for line in expected_lines) == logs
     for _ in range(3):
-        # Under WSGI a call with a deadline runs on an event loop, which makes no difference to what is answered.
         assert await site.ask(message) == expected
         assert logged(caplog) == expected_lines
     assert len(steps) == 1
+    for count in (1, 2):
+        assert await site.ask(message, FAR) == expected
+        assert logged(caplog) == expected_lines
+        # Under WSGI a call with a deadline runs on an event loop.
+        assert len(steps) == (1 + count if kind == "def under WSGI" else 1)
 
 
 @pytest.mark.parametrize("behavior", [give_nothing, give_what_cannot_be_encoded, give_what_is_encoded_to_nothing])
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_response_that_is_no_message_is_a_failure_of_the_server(kind: str, behavior: Behavior) -> None:
-    site = Site(kind, behavior, logs=False)
+    site = site_of(kind, behavior, logs=False)
     for _ in range(2):
         _, _, body = await site.ask(b"request")
         assert status_of(body) == (StatusCode.INTERNAL, "Failed to serialize response!")
@@ -232,8 +167,9 @@ async def test_a_response_that_is_no_message_is_a_failure_of_the_server(kind: st
 
 @pytest.mark.parametrize("logs", [False, True])
 async def test_a_handler_that_cancels_itself_before_it_waits(logs: bool, steps: list[str]) -> None:
-    site = Site("async def", cancel, logs=logs)
-    expected = await site.ask(b"request", FAR)
+    site = site_of("async def", cancel, logs=logs)
+    with somebody_listens():
+        expected = await site.ask(b"request")
     assert status_of(expected[2]) == (StatusCode.CANCELLED, "Cancelled on the server side")
     for _ in range(2):
         assert await site.ask(b"request") == expected
@@ -242,7 +178,7 @@ async def test_a_handler_that_cancels_itself_before_it_waits(logs: bool, steps: 
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_messages_of_every_length_have_the_right_headers(kind: str, steps: list[str]) -> None:
-    site = Site(kind, give, logs=False)
+    site = site_of(kind, give, logs=False)
     overhead = HEADER_BYTES + len(encode_trailers(0))
     limits = (SHORT_BYTES - part for part in (0, HEADER_BYTES, overhead))
     for size in (0, 1, *(limit + step for limit in limits for step in (-1, 0, 1))):
@@ -256,7 +192,7 @@ async def test_messages_of_every_length_have_the_right_headers(kind: str, steps:
 
 async def test_receivers_of_django_in_another_order_make_no_difference(steps: list[str]) -> None:
     """Django's test client takes `close_old_connections` out, and puts it back at the end."""
-    site = Site("async def", give, logs=False)
+    site = site_of("async def", give, logs=False)
     for signal in (request_started, request_finished):
         signal.disconnect(close_old_connections)
         signal.connect(close_old_connections)
@@ -277,7 +213,7 @@ async def test_who_asks_to_be_told_of_the_end_is_told_once(kind: str, steps: lis
         seen.append(len(told))
         return request
 
-    site = Site(kind, ask_to_be_told, logs=False)
+    site = site_of(kind, ask_to_be_told, logs=False)
     for count in (1, 2):
         await site.ask(b"request")
         assert told == ["over"] * count

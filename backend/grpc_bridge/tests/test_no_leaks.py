@@ -136,6 +136,7 @@ ASGI_ENDS = [
     AsgiEnd("nobody there for the answer", "Echo", send_fails=True),
     AsgiEnd("nobody there for the failure", "Fail", send_fails=True),
     AsgiEnd("deadline", "Wait", headers=[("grpc-timeout", "2m")]),
+    AsgiEnd("in time", "Echo", headers=[("grpc-timeout", "9S")]),
     AsgiEnd("deadline before", "Echo", headers=[("grpc-timeout", "0n")]),
     AsgiEnd("server ends the task", "Wait", cancelled=True),
     AsgiEnd("server ends the task before the request", "Echo", (), cancelled=True),

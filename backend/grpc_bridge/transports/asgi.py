@@ -21,9 +21,9 @@ from grpc_bridge.protocol.status import StatusError
 from grpc_bridge.registry import Registry
 from grpc_bridge.shutdown import drain_at_signals
 from grpc_bridge.transports.asgi_head import KnownScopes
-from grpc_bridge.transports.asgi_request import Event, Receive, Scope, asgi_request, discard, joined, text
+from grpc_bridge.transports.asgi_request import Event, Receive, Scope, asgi_request, discard, joined, text, timeout_of
 from grpc_bridge.transports.asgi_send import Send, send_answer, send_trailers
-from grpc_bridge.transports.asgi_unary import unary_answer
+from grpc_bridge.transports.asgi_unary import answer_in_time, unary_answer
 from grpc_bridge.transports.guard import HandlerGuard
 
 Application = Callable[[Any, Any, Any], Awaitable[None]]
@@ -93,11 +93,15 @@ def asgi_bridge(application: Application, registry: Registry, settings: BridgeSe
             plan = await _decided(admission, application, scope, receive, send)
             if plan is None:
                 return
-        if plan.answer is not None and nobody_listens() and callers_thread.get() is None:
-            await plan.answer(plan, scope, receive, send)
+        if (
+            plan.answer is not None
+            and nobody_listens()
+            and callers_thread.get() is None
+            and await plan.answer(plan, scope, receive, send)
+        ):
             return
         request = asgi_request(scope, receive)
-        call = admission.make_call(plan, request, text(joined(scope["headers"], b"grpc-timeout")))
+        call = admission.make_call(plan, request, timeout_of(scope))
         if isinstance(call, HttpAnswer):
             await send_answer(send, call)
         else:
@@ -129,8 +133,9 @@ async def _decided(
 
 
 def _learn(admission: Admission[KnownScopes], plan: Plan, scope: Scope) -> None:
-    if plan.in_one_piece and plan.method.is_async and joined(scope["headers"], b"grpc-timeout") is None:
-        plan.answer = unary_answer(plan)
+    if plan.in_one_piece and plan.method.is_async:
+        answer = unary_answer(plan)
+        plan.answer = answer if timeout_of(scope) is None else answer_in_time(answer)
     if admission.known is not None:
         admission.known.remember(plan, scope)
 

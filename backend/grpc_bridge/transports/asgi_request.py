@@ -275,5 +275,10 @@ def joined(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes | None:
     return (b"; " if name == b"cookie" else b",").join(values) if values else None
 
 
+def timeout_of(scope: Scope) -> str | None:
+    """Gives the header that says how long the call may take, None without one."""
+    return text(joined(scope["headers"], b"grpc-timeout"))
+
+
 def text(value: bytes | None) -> str | None:
     return None if value is None else value.decode("latin-1")

@@ -9,6 +9,7 @@ the first time, and most calls never do. There is no `Call` either, unless it is
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -24,11 +25,15 @@ from grpc_bridge.loops import continued
 from grpc_bridge.plan import Plan
 from grpc_bridge.protocol.frames import larger_than_max
 from grpc_bridge.protocol.status import StatusError
-from grpc_bridge.transports.asgi_request import AsgiRequest, Receive, Scope
+from grpc_bridge.protocol.timeout import decode_timeout
+from grpc_bridge.transports.asgi_request import AsgiRequest, Receive, Scope, timeout_of
 from grpc_bridge.transports.asgi_send import READY, SHORT_BYTES, Send, content_length, send_answer
 from grpc_bridge.transports.guard import HandlerGuard
 
-Answer = Callable[[Plan, Scope, Receive, Send], Coroutine[Any, Any, None]]
+Answer = Callable[..., Coroutine[Any, Any, bool]]
+"""Is given the plan, the scope, `receive` and `send`. Gives False where a call is not of the usual kind after all; then
+nothing has been done for it."""
+
 Handler = Callable[[AsyncContext, AsgiRequest, Call | None], Coroutine[Any, Any, None]]
 
 _OVER = object()
@@ -38,12 +43,14 @@ set_current, reset_current = call_id.current.set, call_id.current.reset
 
 
 def unary_answer(plan: Plan) -> Answer:
-    """Gives the function that answers calls with this plan, which it is given, that have no deadline."""
+    """Gives the function that answers calls with this plan."""
     handle, log_calls = _handler(plan), plan.settings.log_calls
     plain_headers, whole = plan.plain_headers_encoded, plan.wire.unary_ok
 
-    async def answer(plan: Plan, scope: Scope, receive: Receive, send: Send) -> None:
+    async def answer(plan: Plan, scope: Scope, receive: Receive, send: Send, deadline: float | None = None) -> bool:
         request, context = AsgiRequest(), AsyncContext()
+        if deadline is not None:
+            context.deadline = deadline
         request.scope, request.receive = scope, receive
         context.call_plan, context.call_source = plan, request
         call = LoggedCall(context) if log_calls and is_logging() else None
@@ -82,8 +89,28 @@ def unary_answer(plan: Plan) -> Answer:
             await send_answer(send, Call(context).unary_answer(payload))
         if not request.ended:
             await request.discard()
+        return True
 
     return answer
+
+
+def answer_in_time(answer: Answer) -> Answer:
+    """Gives the same for calls whose head has a timeout."""
+
+    async def answer_by_deadline(plan: Plan, scope: Scope, receive: Receive, send: Send) -> bool:
+        deadline = _deadline(scope)
+        return deadline is not None and await answer(plan, scope, receive, send, deadline)
+
+    return answer_by_deadline
+
+
+def _deadline(scope: Scope) -> float | None:
+    """Gives when the call has to be over, None where that cannot be understood or is now."""
+    try:
+        seconds = decode_timeout(timeout_of(scope) or "")
+    except StatusError:
+        return None
+    return time.monotonic() + seconds if seconds else None
 
 
 def _handler(plan: Plan) -> Handler:
@@ -109,6 +136,9 @@ def _handler(plan: Plan) -> Handler:
             request.is_taken = True
             if request.on_taken is not None:
                 request.on_taken()
+            if context.deadline is not None and time.monotonic() >= context.deadline:
+                context.expire()  # as the timer would, which has its turn when the handler waits
+                return
         except StatusError as error:
             context.reject(error)
             return
