@@ -17,8 +17,8 @@ from django.db import close_old_connections
 
 from grpc_bridge.conf import BridgeSettings
 from grpc_bridge.lifecycle import call_finished, call_started
-from grpc_bridge.loops import Outcome, callers_thread, outcome, settle
-from grpc_bridge.threads import SyncThreads
+from grpc_bridge.loops import Outcome, attempted, callers_thread, outcome, settle
+from grpc_bridge.threads import Job, SyncThreads
 
 T = TypeVar("T")
 
@@ -76,17 +76,24 @@ def begin_in_call_thread(
     Raises `StatusError` RESOURCE_EXHAUSTED when no thread is free and no more calls may wait for one.
     """
 
-    def around() -> T:
-        call_started()
-        try:
-            return run()
-        finally:
-            call_finished()
-
     loop = asyncio.get_running_loop()
     settled: asyncio.Future[Outcome[T]] = loop.create_future()
     threads = callers_thread.get() or sync_threads(settings)
-    return threads.submit(settle, loop, settled, copy_context(), around), settled
+    return threads.submit(settle, loop, settled, copy_context(), _with_signals, run), settled
+
+
+def run_in_call_thread(run: Callable[[], T], settings: BridgeSettings, give: Callable[[Outcome[T]], None]) -> Job:
+    """The same for a caller without a loop: `give` gets, in that thread, what the handler gave or raised."""
+    in_context = copy_context().run
+    return sync_threads(settings).submit(lambda: give(attempted(in_context, _with_signals, run)))
+
+
+def _with_signals(run: Callable[[], T]) -> T:
+    call_started()
+    try:
+        return run()
+    finally:
+        call_finished()
 
 
 async def in_lookup_thread(run: Callable[[], T]) -> T:

@@ -173,11 +173,15 @@ def settle(
     *arguments: Any,
 ) -> None:
     """In a thread: runs `function` in `context` and tells the loop its outcome. Never raises."""
+    tell_loop(loop, set_result, future, attempted(context.run, function, *arguments))
+
+
+def attempted(function: Callable[..., T], *arguments: Any) -> Outcome[T]:
+    """Gives the outcome of a function. Never raises."""
     try:
-        result: Outcome[T] = context.run(function, *arguments), None
+        return function(*arguments), None
     except BaseException as error:
-        result = None, error
-    tell_loop(loop, set_result, future, result)
+        return None, error
 
 
 def outcome(settled: Outcome[T]) -> T:

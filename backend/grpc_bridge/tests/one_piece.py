@@ -13,7 +13,8 @@ from typing import Any
 
 import grpc
 import pytest
-from django.core.signals import request_started
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
 
 from grpc_bridge.admission import Admission
 from grpc_bridge.conf import BridgeSettings
@@ -111,16 +112,23 @@ def site_of(kind: str, behavior: Behavior, *, logs: bool) -> Site:
 
 @contextmanager
 def somebody_listens() -> Iterator[None]:
-    """Somebody besides Django listens to a signal that is sent around each call."""
+    """Somebody besides Django listens to a signal that is sent around each call.
+
+    As with Django's test client no database connection of the test's thread is closed.
+    """
 
     def listen(**_: Any) -> None:
         """Does nothing."""
 
     request_started.connect(listen)
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
     try:
         yield
     finally:
         request_started.disconnect(listen)
+        for signal in (request_started, request_finished):
+            signal.connect(close_old_connections)
 
 
 def recorded_steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:

@@ -235,8 +235,6 @@ class TestTimeout:
     @pytest.mark.django_db
     def test_stream_that_takes_too_long(self, stub: LabStub):
         call = stub.Responses(text("1000000000"), timeout=0.05)
-        while next(call, None) is not None and call.time_remaining():
-            pass
         assert raised(list, call).code() is Code.DEADLINE_EXCEEDED
         assert call.time_remaining() == 0
 

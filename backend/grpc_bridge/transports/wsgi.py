@@ -1,8 +1,9 @@
 """The WSGI transport: RPCs are answered here, everything else goes to the application that it wraps, untouched.
 
 A `def` handler whose time is not limited runs in the server's thread, in a copy of its context variables, so that what
-it sets does not reach the next call. Any other runs on an event loop beside it, where it can be stopped, or in a
-thread beside both, as does one whose requests stream over HTTP/2: see `wsgi_on_loop.py`.
+it sets does not reach the next call. With a deadline it runs in a thread of the pool, see `wsgi_in_time.py`. Whatever
+streams within a limited time, or both ways over HTTP/2, and every `async def` handler has an event loop beside the
+server's thread, see `wsgi_on_loop.py`.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from grpc_bridge.registry import Registry
 from grpc_bridge.transports.wsgi_body import WsgiBody
 from grpc_bridge.transports.wsgi_hangup import watched
 from grpc_bridge.transports.wsgi_head import KnownEnvirons
+from grpc_bridge.transports.wsgi_in_time import run_in_time
 from grpc_bridge.transports.wsgi_on_loop import serve_on_loop
 from grpc_bridge.transports.wsgi_reply import Environ, Reply, StartResponse, trailers_sender
 from grpc_bridge.transports.wsgi_request import wsgi_request
@@ -95,25 +97,40 @@ def _serve(call: Call, reply: Reply) -> Iterable[bytes]:
     method = call.method
     if method.request_streaming:
         call.context.on_drain = reply.body.interrupt
+    if _may_be_left_behind(call, reply):
+        return reply.whole(call.unary_answer(_payload(call, lambda: run_in_time(call, reply.body.only_message(call)))))
     on_loop = _belongs_on_loop(call, reply)
     if method.response_streaming:
         return _watched(serve_on_loop(call, reply) if on_loop else _stream(call, reply), call, reply)
     if on_loop:
         return serve_on_loop(call, reply)
-    payload = None
-    token = call_id.begin(call.context)
     call_started()
     try:
+        payload = _payload(call, lambda: copy_context().run(run_unary, call, _request(call, reply.body)))
+    finally:
+        call_finished()
+    return reply.whole(call.unary_answer(payload))
+
+
+def _payload(call: Call, run: Callable[[], bytes | None]) -> bytes | None:
+    """Gives what `run` gives, as a call that is counted and has an end."""
+    token = call_id.begin(call.context)
+    try:
         enter(call.context)
-        payload = copy_context().run(run_unary, call, _request(call, reply.body))
+        return run()
     except StatusError as error:
         call.context.reject(error)
+        return None
     finally:
         leave(call.context)
         call.context.finish()
-        call_finished()
         call_id.end(token)
-    return reply.whole(call.unary_answer(payload))
+
+
+def _may_be_left_behind(call: Call, reply: Reply) -> bool:
+    """Whether all that the server's thread has to do beside a `def` handler is to wait for its end or its deadline."""
+    is_usual = call.plan.is_unary and not call.method.is_async and reply.body.stream is None
+    return is_usual and call.context.deadline is not None and callers_thread.get() is None
 
 
 def _belongs_on_loop(call: Call, reply: Reply) -> bool:

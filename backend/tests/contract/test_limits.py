@@ -96,7 +96,8 @@ def count_answered(calls: list[OpenCall]) -> int:
 def open_gate(wire: Transport, key: StringValue) -> None:
     """Lets go whoever waits for this key, by the deadline of a stream: another call might not be admitted."""
     opener = Call("WaitInStream", [key], timeout=0.1)
-    assert eventually(lambda: list(wire.call(SYNC, opener).messages) == texts("before"))  # else no thread was free
+    # Without a message no thread was free, or none in time. Then one before may have opened it, and more follows.
+    assert eventually(lambda: list(wire.call(SYNC, opener).messages)[:1] == texts("before"))
 
 
 @pytest.mark.parametrize(
