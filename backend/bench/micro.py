@@ -23,6 +23,11 @@ CALLS = 100
 LOOP_TURN = 50
 """After so many calls the loop gets a turn, because what an application puts off to it is work as well."""
 
+DEADLINE = ("grpc-timeout", "20S")
+"""For a row of its own: a handler sees how much time is left, and its call ends when there is none."""
+
+Pairs = Sequence[tuple[str, str]]
+
 
 class Cost(NamedTuple):
     """What one application costs, in microseconds per call, in each turn."""
@@ -41,7 +46,7 @@ class Cost(NamedTuple):
         return statistics.median(mine / theirs for mine, theirs in zip(self.turns, other.turns, strict=True))
 
 
-def _environ(body: bytes) -> dict[str, Any]:
+def _environ(body: bytes, more: Pairs) -> dict[str, Any]:
     environ: dict[str, Any] = {
         "REQUEST_METHOD": "POST",
         "SCRIPT_NAME": "",
@@ -61,13 +66,13 @@ def _environ(body: bytes) -> dict[str, Any]:
         "wsgi.run_once": False,
         "wsgi.input_terminated": True,
     }
-    for name, value in wire.browser_headers(SITE, len(body)):
+    for name, value in (*wire.browser_headers(SITE, len(body)), *more):
         key = name.upper().replace("-", "_")
         environ[key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"] = value
     return environ
 
 
-def _scope(body: bytes) -> dict[str, Any]:
+def _scope(body: bytes, more: Pairs) -> dict[str, Any]:
     return {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.3"},
@@ -80,7 +85,7 @@ def _scope(body: bytes) -> dict[str, Any]:
         "path": f"/{ASYNC_SERVICE}/Echo",
         "raw_path": f"/{ASYNC_SERVICE}/Echo".encode(),
         "query_string": b"",
-        "headers": [(name.encode(), value.encode()) for name, value in wire.browser_headers(SITE, len(body))],
+        "headers": [(name.encode(), value.encode()) for name, value in (*wire.browser_headers(SITE, len(body)), *more)],
         "state": {},
     }
 
@@ -103,9 +108,9 @@ def _fresh_scope(template: dict[str, Any]) -> dict[str, Any]:
     return template | {"path": _fresh(template["path"]), "headers": headers}
 
 
-def _wsgi_caller(application: Any, text: str) -> Callable[[int], float]:
+def _wsgi_caller(application: Any, text: str, more: Pairs) -> Callable[[int], float]:
     body = wire.echo_body(text)
-    template = _environ(body)
+    template = _environ(body, more)
 
     def start_response(status: str, headers: list[tuple[str, str]]) -> None:
         assert status.startswith("200"), status
@@ -122,9 +127,9 @@ def _wsgi_caller(application: Any, text: str) -> Callable[[int], float]:
     return timed
 
 
-def _asgi_caller(application: Any, text: str) -> Callable[[int], Awaitable[float]]:
+def _asgi_caller(application: Any, text: str, more: Pairs) -> Callable[[int], Awaitable[float]]:
     body = wire.echo_body(text)
-    template = _scope(body)
+    template = _scope(body, more)
     sent: list[bytes] = []
 
     async def receive() -> dict[str, Any]:
@@ -153,9 +158,12 @@ def measure(text: str = wire.SMALL, rounds: int = ROUNDS, calls: int = CALLS) ->
     """Gives the cost of every application."""
     from bench.apps import connect, floor, ours, sonora, yardstick  # noqa: PLC0415 - sets Django up
 
-    modules = {"floor": floor, "yardstick": yardstick, "ours": ours, "sonora": sonora, "connect": connect}
-    wsgi = {name: _wsgi_caller(module.wsgi, text) for name, module in modules.items()}
-    asgi = {name: _asgi_caller(module.asgi, text) for name, module in modules.items()}
+    modules = {
+        "floor": (floor, ()), "yardstick": (yardstick, ()), "ours": (ours, ()), "ours+deadline": (ours, [DEADLINE]),
+        "sonora": (sonora, ()), "connect": (connect, ()), "connect+deadline": (connect, [DEADLINE]),
+    }  # fmt: skip
+    wsgi = {name: _wsgi_caller(module.wsgi, text, more) for name, (module, more) in modules.items()}
+    asgi = {name: _asgi_caller(module.asgi, text, more) for name, (module, more) in modules.items()}
     turns: dict[tuple[str, str], list[float]] = defaultdict(list)
 
     def note(kind: str, name: str, seconds: float) -> None:

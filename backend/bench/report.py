@@ -13,9 +13,11 @@ NAMES = {
     "floor": "bare application",
     "yardstick": "yardstick: parse, call, serialize",
     "ours": "**this bridge**",
+    "ours+deadline": "**this bridge**, call with a deadline",
     "ours+log": "**this bridge**, call log on",
     "sonora": "Sonora 0.2.3",
     "connect": "connectrpc 0.13.0",
+    "connect+deadline": "connectrpc 0.13.0, call with a deadline",
     "django_json": "Django JSON view, no middleware",
 }
 SERVERS = {
