@@ -152,7 +152,7 @@ async def test_a_call_gets_the_same_either_way(
     for count in (1, 2):
         assert await site.ask(message, FAR) == expected
         assert logged(caplog) == expected_lines
-        # Under WSGI a call with a deadline runs on an event loop.
+        # Under WSGI a call with a deadline runs in a thread of the pool.
         assert len(steps) == (1 + count if kind == "def under WSGI" else 1)
 
 

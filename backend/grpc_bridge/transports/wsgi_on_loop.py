@@ -1,4 +1,4 @@
-"""Handlers that WSGI cannot run itself: `async def` ones, and those with a deadline to be held.
+"""Handlers that WSGI cannot run itself: `async def` ones, and those that stream and have a deadline to be held.
 
 They run on the process's background loop, as under ASGI; the WSGI server's thread only carries bytes. It alone touches
 `wsgi.input` and gives the answer, so nothing of the server is used from two threads. Over HTTP/2 it does both at once;
