@@ -9,6 +9,7 @@ from typing import Any
 
 from grpc_bridge.call_state import CallContext
 from grpc_bridge.conf import BridgeSettings
+from grpc_bridge.errors import HandlerError
 from grpc_bridge.limits import StreamClock
 from grpc_bridge.protocol.frames import larger_than_max
 from grpc_bridge.protocol.negotiation import HttpAnswer
@@ -22,7 +23,7 @@ NOTHING = object()
 """Stands for a request or a response that is not there."""
 
 
-def explained(error: Exception, request: object, response: object, context: CallContext) -> Exception:
+def explained(error: HandlerError, request: object, response: object, context: CallContext) -> HandlerError:
     """Gives the error to end a unary call with, where one was raised on the way from its message to its answer.
 
     `request` is `NOTHING` until the message has been decoded, and `response` but for the time in which it is encoded.
@@ -36,7 +37,7 @@ def _undecodable() -> StatusError:
     return StatusError(StatusCode.INTERNAL, "Exception deserializing request!")
 
 
-def _unserializable(context: CallContext, error: Exception) -> StatusError:
+def _unserializable(context: CallContext, error: HandlerError) -> StatusError:
     text = "%s gave a response that cannot be serialized (call %s)"
     logger.error(text, context.call_path, context.call_id, exc_info=error)
     return StatusError(StatusCode.INTERNAL, "Failed to serialize response!")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import random
 import threading
+from asyncio import CancelledError
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -16,7 +17,7 @@ import grpc
 
 from grpc_bridge.codes import GRPC_CODES
 from grpc_bridge.conf import BridgeSettings
-from grpc_bridge.errors import status_of
+from grpc_bridge.errors import HandlerError, status_of
 from grpc_bridge.protocol.compression import DEFLATE, GZIP, Encoding, is_accepted
 from grpc_bridge.protocol.metadata import Metadata, Metadatum, encode_metadata
 from grpc_bridge.protocol.status import StatusCode, StatusError
@@ -278,8 +279,11 @@ class CallContext:
 
     # How a call ends.
 
-    def fail(self, error: Exception) -> None:
+    def fail(self, error: HandlerError) -> None:
         """Takes the status of a call whose handler raised `error`."""
+        if isinstance(error, CancelledError):
+            self.give_up()
+            return
         if self._early_end is not None and isinstance(error, grpc.RpcError):
             return  # the end itself, as the iterator of requests raised it
         self.untouched = False
@@ -309,6 +313,10 @@ class CallContext:
         if self.on_terminate is not None:
             self.on_terminate()
         return True
+
+    def give_up(self) -> None:
+        """Ends the call because its handler has cancelled itself."""
+        self.reject(StatusError(StatusCode.CANCELLED, "Cancelled on the server side"))
 
     def expire(self) -> None:
         """Ends the call because its deadline has passed."""

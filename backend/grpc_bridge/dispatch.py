@@ -21,6 +21,7 @@ from grpc_bridge.batches import write_in_batches
 from grpc_bridge.call import Call
 from grpc_bridge.channels import FrameQueue, LoopMessages, MessageStream
 from grpc_bridge.context import AsyncContext
+from grpc_bridge.errors import HANDLER_ERRORS
 from grpc_bridge.executors import begin_in_call_thread, in_call_thread
 from grpc_bridge.loops import callers_thread, in_context
 from grpc_bridge.protocol.status import StatusError
@@ -41,7 +42,7 @@ def run_unary(call: Call, request: bytes | Iterator[bytes]) -> bytes | None:
     try:
         argument = call.decode(request) if isinstance(request, bytes) else Requests(call, request)
         return call.encode(call.method.behavior(argument, context))
-    except Exception as error:
+    except HANDLER_ERRORS as error:
         context.fail(error)
         return None
 
@@ -58,7 +59,7 @@ def run_stream(call: Call, request: bytes | Iterator[bytes]) -> Generator[bytes,
                 break
             context.first_message_given()  # whoever sends it may be in another thread, and later
             yield frame(encode(response))
-    except Exception as error:
+    except HANDLER_ERRORS as error:
         context.fail(error)
 
 

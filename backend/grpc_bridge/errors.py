@@ -5,6 +5,7 @@ exception raised by a handler            status
 any, after context.abort(...)            the one given to abort
 any, after context.set_code(...)         the one that was set, as in grpcio
 StatusError                              its own (raised by the protocol core)
+CancelledError                           CANCELLED, also where another was set
 an entry of EXCEPTION_CODES              its code; the exception's text is for the log only, but where a
                                          ValidationError names fields, the caller gets those as error details
 OperationalError, InterfaceError         UNAVAILABLE, by which a client knows that it may call again: the database is
@@ -18,6 +19,7 @@ Where the handler has set a message by `context.set_details(...)`, the caller ge
 from __future__ import annotations
 
 import logging
+from asyncio import CancelledError
 from typing import TYPE_CHECKING
 
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied, SuspiciousOperation, ValidationError
@@ -33,6 +35,11 @@ if TYPE_CHECKING:
     from grpc_bridge.call_state import CallContext
 
 logger = logging.getLogger("grpc_bridge")
+
+HandlerError = Exception | CancelledError
+HANDLER_ERRORS = (Exception, CancelledError)
+"""What a `def` handler raises to end its call and nothing else. A cancelled task of its own is among it: outside an
+event loop that is no reason to end a thread, or a server."""
 
 
 class AbortError(Exception):

@@ -63,9 +63,21 @@ def call_finished() -> None:
     """Sends `request_finished`, if need be. For the thread of a `def` handler, after it has run."""
     if this_thread.state.has_connections or _finished.is_beyond_django() or caches_are_closed():
         _send(request_finished)
-        this_thread.state.has_connections = any(
-            wrapper.connection is not None for wrapper in connections.all(initialized_only=True)
-        )
+        _look_for_connections()
+
+
+def recycle_connections() -> None:
+    """Closes what `request_finished` would close. For a thread that has run callbacks of a call, and not its handler,
+    around which the signals were sent."""
+    if this_thread.state.has_connections:
+        close_old_connections()
+        _look_for_connections()
+
+
+def _look_for_connections() -> None:
+    this_thread.state.has_connections = any(
+        wrapper.connection is not None for wrapper in connections.all(initialized_only=True)
+    )
 
 
 def nobody_listens() -> bool:

@@ -110,16 +110,16 @@ def site_of(kind: str, behavior: Behavior, *, logs: bool) -> Site:
     return Site(transport, of_kind(behavior), logs=logs)
 
 
+def no_matter(**_: Any) -> None:
+    """What a receiver does."""
+
+
 @contextmanager
-def somebody_listens() -> Iterator[None]:
+def somebody_listens(listen: Callable[..., None] = no_matter) -> Iterator[None]:
     """Somebody besides Django listens to a signal that is sent around each call.
 
     As with Django's test client no database connection of the test's thread is closed.
     """
-
-    def listen(**_: Any) -> None:
-        """Does nothing."""
-
     request_started.connect(listen)
     for signal in (request_started, request_finished):
         signal.disconnect(close_old_connections)

@@ -52,7 +52,7 @@ def records(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -
     root.removeHandler(records)
 
 
-def log(context: Any = None) -> None:
+def log(context: Any = None, **_: Any) -> None:
     """What a handler and what it calls does."""
     logger.warning("something")
 
@@ -109,6 +109,19 @@ def test_records_of_a_call_have_its_id(
         logged = [name for name, call in records.kept if call == one and name == "shop"]
         assert len(logged) == (2 if arity.endswith("_stream") else 3 if flavour == "async def" else 1)
     assert {call for _, call in records.kept} == set(ids)
+
+
+@pytest.mark.parametrize("headers", [[], DEADLINE], ids=["", "deadline"])
+@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_records_of_receivers_have_the_id_of_their_call(
+    transport: str, flavour: str, headers: Any, records: Records
+) -> None:
+    with somebody_listens(log):
+        registry = registry_of(Method=handler_of(flavour, "unary_unary"))
+        answers(transport, registry, BridgeSettings(), Request("/test.Service/Method", headers=headers))
+    (line,) = [call for name, call in records.kept if name == "grpc_bridge.calls"]
+    assert {call for name, call in records.kept if name == "shop"} == {line}
 
 
 def fail(request: Any, context: Any) -> bytes:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from grpc_bridge.limits import all_calls
 from grpc_bridge.protocol.frames import encode_frame
 from grpc_bridge.protocol.status import StatusCode
 from grpc_bridge.protocol.trailers import encode_trailers
@@ -79,6 +80,24 @@ async def test_no_handler_runs_after_its_deadline(
     for _ in (1, 2):
         _, _, body = await site.ask(b"request", ("grpc-timeout", "1m"))
         assert status_of(body) == EXPIRED
+    assert not site.remaining
+    assert not steps
+
+
+@pytest.mark.parametrize("headers", [[], [("grpc-timeout", "9S")]])
+async def test_no_handler_runs_after_the_end_of_its_call(headers: Any, steps: list[str]) -> None:
+    """When the process ends, say: the caller is told to call again."""
+    status = (StatusCode.UNAVAILABLE, "The server is shutting down")
+
+    async def end_all_calls() -> None:
+        for context in all_calls():
+            context.terminate(*status)
+
+    site = DeadlineSite(logs=False)
+    site.before_request = end_all_calls
+    for _ in (1, 2):
+        _, _, body = await site.ask(b"request", *headers)
+        assert status_of(body) == status
     assert not site.remaining
     assert not steps
 

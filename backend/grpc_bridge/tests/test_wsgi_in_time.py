@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from queue import SimpleQueue
 from typing import Any
 
 import grpc
 import pytest
+from django.contrib.auth import get_user_model
+from django.core.signals import request_finished
+from django.db import connection
 
 from grpc_bridge import executors
 from grpc_bridge.conf import BridgeSettings
@@ -17,8 +22,10 @@ from grpc_bridge.limits import all_calls, open_calls
 from grpc_bridge.protocol.frames import encode_frame
 from grpc_bridge.protocol.status import StatusCode
 from grpc_bridge.protocol.trailers import encode_trailers
+from grpc_bridge.tests.one_piece import somebody_listens
 from grpc_bridge.tests.raw import BODY, environ, registry_of, status_of
 from grpc_bridge.threads import SyncThreads
+from grpc_bridge.transports import wsgi_in_time
 from grpc_bridge.transports.wsgi import wsgi_bridge
 
 PATIENCE_SECONDS = 10.0
@@ -38,13 +45,17 @@ def threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[SyncThreads]:
 class Site:
     """A bridge with a method whose handler waits until it may answer."""
 
-    def __init__(self, error: BaseException | None = None) -> None:
+    def __init__(
+        self, error: BaseException | None = None, first: Callable[[grpc.ServicerContext], None] | None = None
+    ) -> None:
         self.ran: list[str] = []
         self.runs, self.may_answer = threading.Event(), threading.Event()
 
         def handle(request: bytes, context: grpc.ServicerContext) -> bytes:
             self.ran.append(threading.current_thread().name)
             self.runs.set()
+            if first is not None:
+                first(context)
             assert self.may_answer.wait(PATIENCE_SECONDS)
             if error is not None:
                 raise error
@@ -53,9 +64,9 @@ class Site:
         registry = registry_of(Do=grpc.unary_unary_rpc_method_handler(handle))
         self._application = wsgi_bridge(None, registry, BridgeSettings())  # type: ignore[arg-type]
 
-    def ask(self, timeout: str, body: Any = BODY) -> bytes:
+    def ask(self, timeout: str | None, body: Any = BODY) -> bytes:
         """Gives the body of the answer."""
-        request = environ("Do", [("grpc-timeout", timeout)], body)
+        request = environ("Do", [] if timeout is None else [("grpc-timeout", timeout)], body)
         return b"".join(self._application(request, lambda *start: None))
 
 
@@ -119,6 +130,70 @@ def test_a_call_that_ends_while_its_request_arrives_never_runs(
 
     site = Site()
     assert status_of(site.ask("1M", Body(BODY))) == STOPPED
+    assert site.ran == []
+
+
+@pytest.mark.parametrize("timeout", ["1M", None])
+def test_a_handler_that_cancels_itself(threads: SyncThreads, server: ThreadPoolExecutor, timeout: str | None) -> None:
+    """As one does by `async_to_sync`. To gunicorn's gthread such an exception would be the end of the worker."""
+    site = Site(asyncio.CancelledError())
+    site.may_answer.set()
+    for _ in range(2):
+        assert status_of(site.ask(timeout)) == (StatusCode.CANCELLED, "Cancelled on the server side")
+        with somebody_listens():
+            assert status_of(site.ask(timeout)) == (StatusCode.CANCELLED, "Cancelled on the server side")
+
+
+def test_a_receiver_that_fails_fails_the_call(threads: SyncThreads, server: ThreadPoolExecutor) -> None:
+    def fail(**_: Any) -> None:
+        raise ValueError("swordfish")
+
+    site = Site()
+    site.may_answer.set()
+    request_finished.connect(fail)
+    try:
+        code, message = status_of(site.ask("1M"))
+    finally:
+        request_finished.disconnect(fail)
+    assert code is StatusCode.UNKNOWN
+    assert "swordfish" not in message
+
+
+@pytest.mark.django_db(transaction=True)
+def test_callbacks_leave_no_connection(threads: SyncThreads, server: ThreadPoolExecutor, settings: Any) -> None:
+    """They run in the server's thread."""
+    settings.DATABASES["default"]["CONN_MAX_AGE"] = 0
+
+    def ask_in_callback(context: grpc.ServicerContext) -> None:
+        assert context.add_callback(get_user_model()._default_manager.exists)
+
+    site = Site(first=ask_in_callback)
+    site.may_answer.set()
+
+    def ask() -> tuple[bytes, bool]:
+        return site.ask("1M"), connection.connection is None
+
+    assert server.submit(ask).result() == (encode_frame(b"request") + encode_trailers(0), True)
+
+
+def test_a_thread_that_is_told_to_stop_gives_the_call_up(
+    threads: SyncThreads, server: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by a signal's handler, where the server serves in its main thread."""
+
+    class Stopped(SimpleQueue[Any]):
+        def get(self, block: bool = True, timeout: float | None = None) -> Any:
+            raise SystemExit
+
+    busy, site = Site(), Site()
+    first: Future[bytes] = server.submit(busy.ask, "1M")
+    assert busy.runs.wait(PATIENCE_SECONDS)
+    monkeypatch.setattr(wsgi_in_time, "SimpleQueue", Stopped)
+    with pytest.raises(SystemExit):
+        site.ask("1M")
+    assert threads.load() == (1, 0)
+    busy.may_answer.set()
+    first.result()
     assert site.ran == []
 
 

@@ -136,8 +136,7 @@ def _handler(plan: Plan) -> Handler:
             request.is_taken = True
             if request.on_taken is not None:
                 request.on_taken()
-            if context.deadline is not None and time.monotonic() >= context.deadline:
-                context.expire()  # as the timer would, which has its turn when the handler waits
+            if not context._active or (context.deadline is not None and _is_late(context, context.deadline)):
                 return
         except StatusError as error:
             context.reject(error)
@@ -159,6 +158,14 @@ def _handler(plan: Plan) -> Handler:
             context.fail(explained(error, argument, response, context) if call is None else error)
 
     return handle
+
+
+def _is_late(context: AsyncContext, deadline: float) -> bool:
+    """Looks whether the deadline has passed. The timer would not have its turn before the handler waits."""
+    if time.monotonic() < deadline:
+        return False
+    context.expire()
+    return True
 
 
 def _end_like_guarded(call: Call, request: AsgiRequest, error: BaseException) -> None:

@@ -10,7 +10,6 @@ from typing import Protocol
 from grpc_bridge import call_id
 from grpc_bridge.call import Call
 from grpc_bridge.limits import StreamClock, leave, too_late
-from grpc_bridge.protocol.status import StatusCode, StatusError
 
 
 class Request(Protocol):
@@ -111,7 +110,7 @@ class HandlerGuard:
         left = self._task.uncancel() if self._cancelled else self._task.cancelling()
         ours = kind is not None and issubclass(kind, asyncio.CancelledError) and left == 0
         if ours:  # a no-op if the call ended early; else the handler cancelled itself
-            self._context.reject(StatusError(StatusCode.CANCELLED, "Cancelled on the server side"))
+            self._context.give_up()
         elif kind is not None:
             self._context.disconnect()
         self._context.finish()

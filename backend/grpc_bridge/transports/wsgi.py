@@ -19,7 +19,7 @@ from grpc_bridge.call import Call
 from grpc_bridge.conf import BridgeSettings
 from grpc_bridge.context import SyncContext
 from grpc_bridge.dispatch import run_stream, run_unary
-from grpc_bridge.lifecycle import caches_are_closed, call_finished, call_started
+from grpc_bridge.lifecycle import caches_are_closed, call_finished, call_started, recycle_connections
 from grpc_bridge.limits import enter, leave
 from grpc_bridge.loops import callers_thread
 from grpc_bridge.plan import Plan
@@ -97,24 +97,37 @@ def _serve(call: Call, reply: Reply) -> Iterable[bytes]:
     method = call.method
     if method.request_streaming:
         call.context.on_drain = reply.body.interrupt
-    if _may_be_left_behind(call, reply):
-        return reply.whole(call.unary_answer(_payload(call, lambda: run_in_time(call, reply.body.only_message(call)))))
-    on_loop = _belongs_on_loop(call, reply)
+    may_be_left = _may_be_left_behind(call, reply)
+    on_loop = not may_be_left and _belongs_on_loop(call, reply)
     if method.response_streaming:
         return _watched(serve_on_loop(call, reply) if on_loop else _stream(call, reply), call, reply)
     if on_loop:
         return serve_on_loop(call, reply)
-    call_started()
+    token = call_id.begin(call.context)
     try:
-        payload = _payload(call, lambda: copy_context().run(run_unary, call, _request(call, reply.body)))
+        payload = _payload_in_time(call, reply) if may_be_left else _payload(call, reply)
     finally:
-        call_finished()
+        call_id.end(token)
     return reply.whole(call.unary_answer(payload))
 
 
-def _payload(call: Call, run: Callable[[], bytes | None]) -> bytes | None:
-    """Gives what `run` gives, as a call that is counted and has an end."""
-    token = call_id.begin(call.context)
+def _payload(call: Call, reply: Reply) -> bytes | None:
+    call_started()
+    try:
+        return _counted(call, lambda: copy_context().run(run_unary, call, _request(call, reply.body)))
+    finally:
+        call_finished()
+
+
+def _payload_in_time(call: Call, reply: Reply) -> bytes | None:
+    try:
+        return _counted(call, lambda: run_in_time(call, reply.body.only_message(call)))
+    finally:
+        recycle_connections()
+
+
+def _counted(call: Call, run: Callable[[], bytes | None]) -> bytes | None:
+    """Gives what `run` gives. Counts the call meanwhile, and ends it."""
     try:
         enter(call.context)
         return run()
@@ -124,7 +137,6 @@ def _payload(call: Call, run: Callable[[], bytes | None]) -> bytes | None:
     finally:
         leave(call.context)
         call.context.finish()
-        call_id.end(token)
 
 
 def _may_be_left_behind(call: Call, reply: Reply) -> bool:

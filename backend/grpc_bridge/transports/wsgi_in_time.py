@@ -32,7 +32,17 @@ def run_in_time(call: Call, request: bytes) -> bytes | None:
     except Empty:
         context.expire()
         end = None
+    except BaseException:  # the server ends, and has said so to its thread
+        context.disconnect()
+        job.cancel()
+        raise
     if end is None:
         job.cancel()
         return None
-    return outcome(end)
+    try:
+        return outcome(end)
+    except Exception as error:  # of a receiver of Django's signals
+        context.fail(error)
+        return None
+    finally:
+        del end  # or its error would keep this frame, and this frame the error

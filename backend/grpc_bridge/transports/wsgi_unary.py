@@ -17,6 +17,7 @@ from grpc_bridge.call import NOTHING, Call, explained
 from grpc_bridge.call_log import LoggedCall
 from grpc_bridge.call_log import is_on as is_logging
 from grpc_bridge.context import SyncContext
+from grpc_bridge.errors import HANDLER_ERRORS
 from grpc_bridge.lifecycle import call_finished, nobody_listens, this_thread
 from grpc_bridge.limits import _unary_calls as unary_calls
 from grpc_bridge.limits import gate
@@ -89,7 +90,7 @@ def unary_answer(plan: Plan) -> Answer:
             size, response = len(payload), NOTHING
             if size > max_send:
                 raise larger_than_max("Sent", size, max_send)
-        except Exception as error:
+        except HANDLER_ERRORS as error:
             payload = None
             context.fail(explained(error, argument, response, context) if call is None else error)
         finally:
